@@ -1,0 +1,1 @@
+"""Run container workloads on Snowpark Container Services as Dagster assets."""

@@ -1,0 +1,375 @@
+"""The client: a statement in, a record out.
+
+Every method is one sentence about jobs. What the account refuses arrives as one of ``errors``.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import Any, Protocol
+
+from dagster_spcs import statements
+from dagster_spcs.errors import (
+    JobTimedOut,
+    ObjectExists,
+    ObjectNotFound,
+    Retryable,
+    SpcsError,
+    SubmissionFailed,
+)
+from dagster_spcs.names import JobName
+from dagster_spcs.records import (
+    ContainerRecord,
+    HistoryRecord,
+    InstanceRecord,
+    JobLog,
+    JobRecord,
+    LogLine,
+)
+from dagster_spcs.request import JobRequest
+from dagster_spcs.statements import Statement
+from dagster_spcs.status import JobStatus
+
+LOG_BATCH = 50
+"""Jobs whose logs are read in one statement."""
+_ATTEMPTS = 4
+_FIRST_PAUSE = 0.5
+
+
+class Session(Protocol):
+    """What the client needs of a SQL session."""
+
+    def run(self, statement: Statement) -> list[dict[str, Any]]:
+        """Run one statement; rows come with lower-case column names."""
+        ...
+
+    def close(self) -> None:
+        """Give the connection back."""
+        ...
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A job to start: everything ``EXECUTE JOB SERVICE`` is told."""
+
+    request: JobRequest
+    name: JobName
+    compute_pool: str
+    comment: str = ""
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """A job that is now at the account.
+
+    ``adopted`` is the record of a job that stood there already under this name; whether it is
+    the caller's own is for the caller to tell from its comment.
+    """
+
+    name: JobName
+    adopted: JobRecord | None = None
+
+
+class SpcsClient:
+    """Runs and watches job services over one session.
+
+    Statements that only read are repeated, with growing pauses, when the connection breaks or the
+    session's token runs out; so is a submission, whose repetition meets its own first try by name.
+
+    Use it as a context manager, or call ``close``.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._session = session
+        self._sleep = sleep
+        self._clock = clock
+
+    def __enter__(self) -> "SpcsClient":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the session's connection."""
+        self._session.close()
+
+    def submit(self, submission: Submission) -> Submitted:
+        """Start a job and return once the account has accepted it.
+
+        A name that exists already is not an error here: the job that holds it is returned as
+        ``adopted``.
+        """
+        statement = statements.execute_job_service(
+            submission.request,
+            name=submission.name,
+            compute_pool=submission.compute_pool,
+            comment=submission.comment,
+        )
+        try:
+            self._run(statement)
+        except ObjectExists:
+            return Submitted(submission.name, adopted=self.describe(submission.name))
+        return Submitted(submission.name)
+
+    def submit_many(
+        self, submissions: Sequence[Submission], *, at_once: int = 16
+    ) -> list[Submitted]:
+        """Start several jobs over this session, at most ``at_once`` statements in flight.
+
+        Returns in the order of ``submissions``.
+
+        Raises:
+            SubmissionFailed: if any failed; it tells which jobs are in flight now.
+        """
+        if len(submissions) == 1:
+            return [self.submit(submissions[0])]
+        failed: dict[JobName, SpcsError] = {}
+
+        def one(submission: Submission) -> Submitted | None:
+            try:
+                return self.submit(submission)
+            except SpcsError as error:
+                failed[submission.name] = error
+                return None
+
+        with ThreadPoolExecutor(max(1, min(at_once, len(submissions)))) as pool:
+            outcomes = list(pool.map(one, submissions))
+        submitted = [outcome for outcome in outcomes if outcome is not None]
+        if failed:
+            raise SubmissionFailed([each.name for each in submitted], failed)
+        return submitted
+
+    def describe(self, name: JobName) -> JobRecord:
+        """Return what the account says of a job that still exists.
+
+        A dropped job raises ``ObjectNotFound`` here and lives on in ``history``.
+        """
+        return JobRecord.from_row(self._one(statements.describe_service(name)))
+
+    def list(self, *, database: str, schema: str, prefix: str = "") -> list[JobRecord]:
+        """Return all jobs of a schema whose names begin with ``prefix``, finished ones included.
+
+        One statement, and one more for each further 10,000 jobs.
+        """
+        found: list[JobRecord] = []
+        after: str | None = None
+        while True:
+            rows = self._run(
+                statements.show_job_services(
+                    database=database, schema=schema, prefix=prefix, after=after
+                )
+            )
+            # LIKE ignores case and services with odd names are not jobs of ours.
+            fitting = (row for row in rows if str(row.get("name", "")).startswith(prefix))
+            found.extend(JobRecord.from_row(row) for row in fitting)
+            if len(rows) < statements.MAX_LISTED:
+                return found
+            after = str(rows[-1]["name"])
+
+    def wait(
+        self,
+        names: Iterable[JobName],
+        *,
+        poll_seconds: float = 5.0,
+        timeout_seconds: float | None = None,
+        on_poll: Callable[[Sequence[JobRecord]], None] | None = None,
+    ) -> Iterator[JobRecord]:
+        """Yield each job as it ends; one listing statement an interval for any number of jobs.
+
+        A job that was dropped meanwhile is yielded as DELETED. ``on_poll`` sees the unfinished
+        jobs after each look. Names must be fully qualified.
+
+        Raises:
+            JobTimedOut: naming the jobs that had not ended after ``timeout_seconds``.
+        """
+        waiting = set(names)
+        seen: dict[JobName, JobRecord] = {}
+        begun = self._clock()
+        while waiting:
+            listed = self._look(waiting)
+            seen.update(listed)
+            for name in sorted(waiting):
+                job = listed.get(name) or self._vanished(name, seen.get(name))
+                if job.status.is_final:
+                    waiting.discard(name)
+                    yield job
+            if not waiting:
+                return
+            if on_poll is not None:
+                on_poll([seen[name] for name in sorted(waiting)])
+            if timeout_seconds is not None and self._clock() - begun >= timeout_seconds:
+                raise JobTimedOut(sorted(waiting), timeout_seconds)
+            self._sleep(poll_seconds)
+
+    def _look(self, names: set[JobName]) -> dict[JobName, JobRecord]:
+        places: dict[tuple[str, str], list[str]] = {}
+        for name in names:
+            places.setdefault((name.database, name.schema), []).append(name.name)
+        return {
+            job.name: job
+            for (database, schema), bare in places.items()
+            for job in self.list(
+                database=database, schema=schema, prefix=os.path.commonprefix(bare)
+            )
+        }
+
+    def _vanished(self, name: JobName, last: JobRecord | None) -> JobRecord:
+        if last is None:
+            return self.describe(name)  # raises ObjectNotFound for a name that never was
+        return JobRecord(
+            name=name,
+            status=JobStatus.DELETED,
+            status_text=JobStatus.DELETED.value,
+            compute_pool=last.compute_pool,
+            created_on=last.created_on,
+            updated_on=datetime.now(timezone.utc),
+            replicas=last.replicas,
+            comment=last.comment,
+            query_warehouse=last.query_warehouse,
+        )
+
+    def containers(self, name: JobName) -> list[ContainerRecord]:
+        """Return the containers of a job that still exists; needs no warehouse."""
+        rows = self._run(statements.show_service_containers(name))
+        return [ContainerRecord.from_row(row) for row in rows]
+
+    def instances(self, name: JobName) -> list[InstanceRecord]:
+        """Return the instances of a job that still exists; needs no warehouse."""
+        rows = self._run(statements.show_service_instances(name))
+        return [InstanceRecord.from_row(row) for row in rows]
+
+    def instance_family(self, compute_pool: str) -> str | None:
+        """Return a pool's instance family, None if the role cannot see the pool."""
+        rows = self._run(statements.show_compute_pools(compute_pool))
+        return next((row["instance_family"] for row in rows if row["name"] == compute_pool), None)
+
+    def history(self, jobs: Sequence[JobRecord]) -> dict[JobName, HistoryRecord]:
+        """Return history rows of some jobs of one schema in one statement; needs a warehouse."""
+        if not jobs:
+            return {}
+        created = sorted(job.created_on for job in jobs)
+        slack = timedelta(minutes=5)
+        rows = self._run(
+            statements.job_history(
+                database=jobs[0].name.database,
+                schema=jobs[0].name.schema,
+                created_from=created[0] - slack,
+                created_to=created[-1] + slack,
+                names=[job.name.name for job in jobs],
+            )
+        )
+        records = [HistoryRecord.from_row(row) for row in rows]
+        # A name may have been used, dropped and used again: the newest row is the job listed.
+        return {record.name: record for record in sorted(records, key=lambda each: each.created)}
+
+    def logs(self, job: JobRecord, *, last_lines: int = 100) -> JobLog:
+        """Return the last lines of one job from the event table; needs a warehouse."""
+        return self.logs_of_many([job], last_lines=last_lines).get(job.name, JobLog(()))
+
+    def logs_of_many(
+        self, jobs: Sequence[JobRecord], *, last_lines: int = 100
+    ) -> dict[JobName, JobLog]:
+        """Return the last lines of several jobs, ``LOG_BATCH`` jobs a statement.
+
+        A job without lines in the event table, or dropped, is absent.
+        """
+        found: dict[JobName, JobLog] = {}
+        for start in range(0, len(jobs), LOG_BATCH):
+            self._read_logs(jobs[start : start + LOG_BATCH], last_lines, found)
+        return found
+
+    def _read_logs(
+        self, jobs: Sequence[JobRecord], last_lines: int, found: dict[JobName, JobLog]
+    ) -> None:
+        since = min(job.created_on for job in jobs) - timedelta(minutes=1)
+        try:
+            rows = self._run(
+                statements.service_logs(
+                    [job.name for job in jobs], since=since, last_lines=last_lines
+                )
+            )
+        except ObjectNotFound:
+            # One dropped job refuses the statement of all: halve until it stands alone.
+            if len(jobs) > 1:
+                middle = len(jobs) // 2
+                self._read_logs(jobs[:middle], last_lines, found)
+                self._read_logs(jobs[middle:], last_lines, found)
+            return
+        by_name = {job.name.name: job.name for job in jobs}
+        grouped: dict[JobName, list[dict[str, Any]]] = {}
+        for row in rows:
+            grouped.setdefault(by_name[row["job"]], []).append(row)
+        for name, own in grouped.items():
+            own.sort(key=lambda row: row["timestamp"])
+            found[name] = JobLog(
+                tuple(LogLine.from_row(row) for row in own),
+                total=int(own[0]["lines"]),
+                errors=int(own[0]["error_lines"]),
+            )
+
+    def node_logs(
+        self, name: JobName, containers: Sequence[ContainerRecord], *, last_lines: int = 100
+    ) -> JobLog:
+        """Return the last lines of a job straight from its node; needs no warehouse.
+
+        One statement a container. They are there at once, but only for a while after the end,
+        at most 100 KB, both streams mixed (page "SYSTEM$GET_SERVICE_LOGS").
+        """
+        lines: list[LogLine] = []
+        for container in containers:
+            row = self._one(
+                statements.get_service_logs(
+                    name,
+                    instance=container.instance_id,
+                    container=container.name,
+                    lines=last_lines,
+                )
+            )
+            text = next(iter(row.values())) or ""
+            lines.extend(
+                LogLine(line, container.instance_id, container.name) for line in text.splitlines()
+            )
+        return JobLog(tuple(lines[-last_lines:]))
+
+    def follow(self, name: JobName, instance: int, container: str, since: str) -> str:
+        """Return log text of one container since a time stamp, each line behind its own."""
+        row = self._one(
+            statements.follow_service_logs(
+                name, instance=instance, container=container, since=since
+            )
+        )
+        return next(iter(row.values())) or ""
+
+    def cancel(self, name: JobName) -> None:
+        """Ask for the end of a job: TERM, 30 seconds of grace, KILL; all records stay."""
+        self._run(statements.cancel_job(name))
+
+    def drop(self, name: JobName) -> None:
+        """Remove a job, stopping it if it runs; no error if it is gone. History stays."""
+        self._run(statements.drop_service(name))
+
+    def _one(self, statement: Statement) -> Mapping[str, Any]:
+        rows = self._run(statement)
+        if not rows:
+            raise ObjectNotFound("the account returned no row", statement=statement.text)
+        return rows[0]
+
+    def _run(self, statement: Statement) -> list[dict[str, Any]]:
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                return self._session.run(statement)
+            except SpcsError as error:
+                if not isinstance(error, Retryable) or attempt == _ATTEMPTS:
+                    raise
+                self._sleep(_FIRST_PAUSE * 2 ** (attempt - 1))
+        raise AssertionError("unreachable")

@@ -1,0 +1,60 @@
+"""Makes Snowflake's documented connection code reach the emulator from inside a container.
+
+That code knows three things: the token's file ``/snowflake/session/token``, the host, and that
+the account speaks HTTPS on port 443. A local process has neither that path nor that port, so
+Python starts with this module, which leads the path to the container's own token file and gives
+the connector's port and protocol other defaults. Nothing else is touched.
+"""
+
+import builtins
+import importlib.abc
+import importlib.util
+import io
+import os
+import sys
+
+_TOKEN = "/snowflake/session/token"
+_FILE = os.environ.get("SPCS_EMULATOR_SESSION_TOKEN")
+_PORT = os.environ.get("SPCS_EMULATOR_PORT")
+_CONNECTION = "snowflake.connector.connection"
+
+
+def _redirect_token():
+    def located(path):
+        if isinstance(path, (str, os.PathLike)) and os.fspath(path) == _TOKEN:
+            return _FILE
+        return path
+
+    real_open, real_exists, real_isfile = io.open, os.path.exists, os.path.isfile
+
+    def open_(file, *args, **kwargs):
+        return real_open(located(file), *args, **kwargs)
+
+    builtins.open = io.open = open_
+    os.path.exists = lambda path: real_exists(located(path))
+    os.path.isfile = lambda path: real_isfile(located(path))
+
+
+class _ConnectorDefaults(importlib.abc.MetaPathFinder):
+    """Sets the defaults once the connector's own module has run."""
+
+    def find_spec(self, name, path=None, target=None):
+        if name != _CONNECTION:
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        run = spec.loader.exec_module
+
+        def exec_module(module):
+            run(module)
+            module.DEFAULT_CONFIGURATION["protocol"] = ("http", str)
+            module.DEFAULT_CONFIGURATION["port"] = (int(_PORT), (int, str))
+
+        spec.loader.exec_module = exec_module
+        return spec
+
+
+if _FILE:
+    _redirect_token()
+if _PORT:
+    sys.meta_path.insert(0, _ConnectorDefaults())

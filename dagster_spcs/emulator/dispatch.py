@@ -1,0 +1,175 @@
+"""From a statement's text to whoever answers it: a handler of ours, else fakesnow.
+
+Ours come first: fakesnow's parser refuses DESCRIBE SERVICE and reads EXECUTE JOB SERVICE,
+DROP SERVICE and SHOW SERVICE … as one opaque command.
+"""
+
+import inspect
+import re
+
+from dagster_spcs.emulator import statements
+from dagster_spcs.emulator.answers import Result, SqlError, not_emulated
+from dagster_spcs.emulator.registry import (
+    ACCOUNT_TABLES,
+    METHODS,
+    SERVICE_TABLES,
+    STATEMENTS,
+    SYSTEM_FUNCTIONS,
+    Context,
+    Handler,
+)
+from dagster_spcs.emulator.words import Kind, Words, tokenize
+
+__all__ = ["Rewritten", "answer", "statements"]
+
+_LEADING = re.compile(
+    r"(?:\s|--[^\n]*\n|//[^\n]*\n|/\*.*?\*/)*((?:[A-Za-z_]+\s+){0,5}[A-Za-z_]*)", re.DOTALL
+)
+_LONGEST = max(len(phrase) for phrase in STATEMENTS)
+_OUR_FUNCTIONS = re.compile(
+    r"SPCS_|GET_JOB_HISTORY|SYSTEM\$|CURRENT_(?:ROLE|WAREHOUSE|USER|ACCOUNT|ORGANIZATION)",
+    re.IGNORECASE,
+)
+
+
+class Rewritten:
+    """A query for fakesnow in which functions of ours became tables of rows, and values."""
+
+    def __init__(self, text: str, tables: list[str]) -> None:
+        self.text = text
+        self.tables = tables
+
+
+async def answer(text: str, binds: list[str | None], context: Context) -> Result | Rewritten | None:
+    """Answer a statement of ours; None if it is fakesnow's as it stands.
+
+    Raises:
+        SqlError: as the account would refuse it.
+    """
+    handler, length = _find(text)
+    if handler is not None:
+        words = Words(text, binds)
+        for _ in range(length):
+            words.step()
+        return await _call(handler, words, context)
+    if not _OUR_FUNCTIONS.search(text):
+        return None
+    words = Words(text, binds)
+    if words.take("CALL") or words.take("SELECT"):
+        result = await _function_call(words, context)
+        if result is not None:
+            return result
+    return await _rewrite(text, binds, context)
+
+
+def _find(text: str) -> tuple[Handler | None, int]:
+    match = _LEADING.match(text)
+    leading = match[1].upper().split() if match else []
+    for length in range(min(_LONGEST, len(leading)), 0, -1):
+        handler = STATEMENTS.get(tuple(leading[:length]))
+        if handler is not None:
+            return handler, length
+    return None, 0
+
+
+async def _call(handler: Handler, words: Words, context: Context) -> Result:
+    result = handler(words, context)
+    return await result if inspect.isawaitable(result) else result
+
+
+async def _function_call(words: Words, context: Context) -> Result | None:
+    """``CALL`` or ``SELECT`` of one method of a service, or of one system function."""
+    token = words.here
+    if token.kind is Kind.WORD and token.value.upper().startswith("SYSTEM$"):
+        handler = SYSTEM_FUNCTIONS.get(token.value.upper())
+        if handler is None:
+            raise not_emulated(token.value.upper())
+        words.step()
+        words.expect("(")
+        return await _call(handler, words, context)
+    if token.kind not in (Kind.WORD, Kind.QUOTED):
+        return None
+    ahead = Words(words.text[token.start :])
+    try:
+        ahead.object_name()
+    except SqlError:
+        return None
+    if not ahead.take("!"):
+        return None
+    method = ahead.word()
+    if method not in METHODS:
+        raise not_emulated(f"!{method}")
+    return await _call(METHODS[method], words, context)
+
+
+async def _rewrite(text: str, binds: list[str | None], context: Context) -> Rewritten | None:
+    pieces: list[str] = []
+    tables: list[str] = []
+    done = 0
+    try:
+        for token in tokenize(text):
+            if token.start < done or token.kind is not Kind.WORD:
+                continue
+            words = Words(text[token.start :], binds)
+            replacement = _session_function(words, context)
+            if replacement is None and token.value.upper() == "TABLE":
+                result = await _table_function(words, context)
+                if result is not None:
+                    replacement = context.tables.put_rows(result)
+                    tables.append(replacement)
+            if replacement is not None:
+                pieces += [text[done : token.start], replacement]
+                done = token.start + words.behind
+    except BaseException:
+        for name in tables:
+            context.tables.drop_rows(name)
+        raise
+    if not pieces:
+        return None
+    return Rewritten("".join([*pieces, text[done:]]), tables)
+
+
+def _session_function(words: Words, context: Context) -> str | None:
+    """Return the value, as SQL, of a function about the session that fakesnow does not know."""
+    session, settings = context.session, context.account.settings
+    values = {
+        "CURRENT_ROLE": session.role,
+        "CURRENT_WAREHOUSE": session.warehouse,
+        "CURRENT_USER": session.user,
+        "CURRENT_ACCOUNT": settings.account,
+        "CURRENT_ACCOUNT_NAME": settings.account,
+        "CURRENT_ORGANIZATION_NAME": settings.organization,
+    }
+    name = words.here.value.upper()
+    if name not in values:
+        return None
+    words.step()
+    if not words.take("(", ")"):
+        return None
+    value = values[name]
+    return "NULL" if value is None else f"'{value}'"
+
+
+async def _table_function(words: Words, context: Context) -> Result | None:
+    words.expect("TABLE")
+    if not words.take("("):
+        return None
+    at = words.here
+    ahead = Words(words.text[at.start :])
+    try:
+        name = ahead.object_name()
+    except SqlError:
+        return None
+    if ahead.take("!"):
+        method = ahead.word()
+        if method not in SERVICE_TABLES:
+            raise not_emulated(f"!{method}")
+        result = await SERVICE_TABLES[method](words, context)
+    elif name[-1] in ACCOUNT_TABLES:
+        words.object_name()
+        words.expect("(")
+        result = await ACCOUNT_TABLES[name[-1]](words, context)
+    else:
+        return None
+    words.expect(")")
+    return result

@@ -1,0 +1,116 @@
+"""What containers printed: one file a container, line by line, with time and stream."""
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import BinaryIO
+
+MAX_LINE = 16 * 1024
+"""Bytes of one log record (page "Event table columns"); a longer line becomes several records,
+so nothing is lost (chosen: what an account does with the rest was not seen)."""
+_BLOCK = 1 << 16
+
+
+@dataclass(frozen=True)
+class LogRecord:
+    """One line."""
+
+    time_ns: int
+    stream: str
+    text: str
+
+    @property
+    def timestamp(self) -> datetime:
+        """When the line came, in UTC."""
+        return datetime.fromtimestamp(self.time_ns // 1000 / 1_000_000, timezone.utc)
+
+    @property
+    def stamp(self) -> str:
+        """The time as SYSTEM$GET_SERVICE_LOGS prints it."""
+        whole = datetime.fromtimestamp(self.time_ns // 1_000_000_000, timezone.utc)
+        return f"{whole:%Y-%m-%dT%H:%M:%S}.{self.time_ns % 1_000_000_000:09d}Z"
+
+
+class ContainerLog:
+    """The log of one container; written by one event loop, read by anyone."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: BinaryIO | None = None
+        self._last_ns = 0
+
+    def append(self, stream: str, line: bytes) -> None:
+        """Add one line; its time is later than every earlier line's by a microsecond at least."""
+        if self._file is None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self._path.open("ab", buffering=0)
+        records = []
+        for piece in _pieces(line):
+            self._last_ns = max(time.time_ns() // 1000 * 1000, self._last_ns + 1000)
+            text = json.dumps(piece, ensure_ascii=False)
+            records.append(f"{self._last_ns} {stream} {text}\n".encode())
+        self._file.write(b"".join(records))
+
+    def close(self) -> None:
+        """Let go of the file; reading goes on working."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def records(self) -> Iterator[LogRecord]:
+        """Every line, oldest first."""
+        if self._path.exists():
+            with self._path.open("rb") as file:
+                for line in file:
+                    if line.endswith(b"\n"):  # else it is being written, or a crash cut it
+                        yield _parse(line)
+
+    def tail(self, max_bytes: int, max_lines: int | None = None) -> list[LogRecord]:
+        """The last lines whose texts fit in ``max_bytes``, oldest first; reads from the end."""
+        found: list[LogRecord] = []
+        budget = max_bytes
+        for line in self._backwards():
+            record = _parse(line)
+            budget -= len(record.text.encode()) + 1
+            if budget < 0 or (max_lines is not None and len(found) >= max_lines):
+                break
+            found.append(record)
+        return found[::-1]
+
+    def _backwards(self) -> Iterator[bytes]:
+        if not self._path.exists():
+            return
+        with self._path.open("rb") as file:
+            position = file.seek(0, 2)
+            rest = b""
+            while position > 0:
+                start = max(0, position - _BLOCK)
+                file.seek(start)
+                lines = (file.read(position - start) + rest).split(b"\n")
+                position = start
+                rest = lines[0]
+                # The piece behind the last newline is empty, or a line not yet complete.
+                for line in reversed(lines[1:]):
+                    if line:
+                        yield line
+            if rest:
+                yield rest
+
+
+def _pieces(line: bytes) -> Iterator[str]:
+    text = line.decode("utf-8", "replace")
+    if len(line) <= MAX_LINE:
+        yield text
+        return
+    # Cut by characters, at most four bytes each, so that no character is torn.
+    step = MAX_LINE // 4
+    for start in range(0, len(text), step):
+        yield text[start : start + step]
+
+
+def _parse(line: bytes) -> LogRecord:
+    stamp, stream, text = line.decode().split(" ", 2)
+    return LogRecord(int(stamp), stream, json.loads(text))

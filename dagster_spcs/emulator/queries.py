@@ -1,0 +1,58 @@
+"""Queries under way, and the answers of those that ended: for polling clients and for abort."""
+
+import asyncio
+import uuid
+from collections import OrderedDict
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from typing import Any
+
+Answer = dict[str, Any]
+_KEPT = 1000
+
+
+@dataclass
+class Query:
+    """One statement that a session sent."""
+
+    session_token: str
+    request_id: str
+    task: asyncio.Task[Answer]
+    id: str = field(default_factory=lambda: str(uuid.uuid4()))
+
+
+class Queries:
+    """By query id; the last thousand are kept."""
+
+    def __init__(self) -> None:
+        self._queries: OrderedDict[str, Query] = OrderedDict()
+
+    def start(
+        self, query_id: str, session_token: str, request_id: str, work: Coroutine[Any, Any, Answer]
+    ) -> Query:
+        """Begin a query."""
+        query = Query(session_token, request_id, asyncio.create_task(work), query_id)
+        self._queries[query.id] = query
+        while len(self._queries) > _KEPT:
+            oldest = next(iter(self._queries.values()))
+            if not oldest.task.done():
+                break
+            del self._queries[oldest.id]
+        return query
+
+    def find(self, query_id: str, session_token: str) -> Query | None:
+        """Return a query of this session."""
+        query = self._queries.get(query_id)
+        return query if query is not None and query.session_token == session_token else None
+
+    def abort(self, request_id: str, session_token: str) -> None:
+        """Cancel the statement that was sent with this request id."""
+        for query in self._queries.values():
+            if query.request_id == request_id and query.session_token == session_token:
+                query.task.cancel()
+
+    def abort_all(self, session_token: str | None = None) -> None:
+        """Cancel what a session, or anybody, still runs."""
+        for query in self._queries.values():
+            if session_token in (None, query.session_token):
+                query.task.cancel()

@@ -1,0 +1,230 @@
+"""The life of a job: from PENDING over RUNNING to its final status."""
+
+import asyncio
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from dagster_spcs.emulator.account import Account
+from dagster_spcs.emulator.images import Image
+from dagster_spcs.emulator.jobs import ContainerState, Instance, Job
+from dagster_spcs.emulator.pools import ComputePool
+from dagster_spcs.emulator.processes import SHIM, CannotStart, ContainerProcess, command_line
+from dagster_spcs.emulator.specification import ContainerSpec, Specification
+from dagster_spcs.emulator.states import may_move
+from dagster_spcs.status import JobStatus
+
+
+class Runner:
+    """Runs the jobs of one account as local processes."""
+
+    def __init__(self, account: Account, scratch: Path) -> None:
+        self._account = account
+        self._scratch = scratch
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._processes: dict[int, list[ContainerProcess]] = {}
+        self._winding_down: set[asyncio.Task[None]] = set()
+        self.host = "127.0.0.1"
+        self.port = 0
+
+    def start(
+        self, job: Job, spec: Specification, pool: ComputePool, images: list[Image]
+    ) -> None:
+        """Let a job begin; returns at once."""
+        self._processes[job.id] = []
+        task = asyncio.create_task(self._run(job, spec, pool, images), name=f"job {job.id}")
+        self._tasks[job.id] = task
+        task.add_done_callback(lambda _: self._forget(job))
+
+    async def cancel(self, job: Job) -> bool:
+        """Cancel a job and return once it is CANCELLING; False if it had ended before."""
+        if not may_move(job.status, JobStatus.CANCELLING):
+            return False
+        self._account.change(job, JobStatus.CANCELLING, "Job is being canceled")
+        winding_down = asyncio.create_task(self._wind_down(job))
+        self._winding_down.add(winding_down)
+        winding_down.add_done_callback(self._winding_down.discard)
+        return True
+
+    async def _wind_down(self, job: Job) -> None:
+        grace = self._account.settings.grace_seconds
+        await asyncio.gather(*(each.stop(grace) for each in self._processes.get(job.id, [])))
+        task = self._tasks.get(job.id)
+        if task is not None:
+            task.cancel()  # instances that still wait for a node
+
+    async def stop(self, job: Job) -> None:
+        """End a job's processes at once, as a drop does."""
+        for process in self._processes.get(job.id, []):
+            process.kill()
+        task = self._tasks.get(job.id)
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def close(self) -> None:
+        """End all processes; jobs keep their status, as after a crash."""
+        for processes in self._processes.values():
+            for process in processes:
+                process.kill()
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _forget(self, job: Job) -> None:
+        self._tasks.pop(job.id, None)
+        self._processes.pop(job.id, None)
+        shutil.rmtree(self._scratch / f"job-{job.id}", ignore_errors=True)
+
+    async def _run(
+        self, job: Job, spec: Specification, pool: ComputePool, images: list[Image]
+    ) -> None:
+        try:
+            await asyncio.sleep(self._account.settings.start_delay_seconds)
+            pool.suspended = False
+            await asyncio.gather(
+                *(
+                    self._run_instance(job, spec, pool, images, instance)
+                    for instance in job.instances
+                )
+            )
+        except asyncio.CancelledError:
+            if job.status is not JobStatus.CANCELLING:
+                return  # dropped, or the emulator stops: nobody cancelled the job
+        if job.status is JobStatus.CANCELLING:
+            for instance in job.instances:
+                if instance.status not in ("SUCCEEDED", "FAILED"):
+                    instance.status = "FAILED"
+            self._account.finish(job, JobStatus.CANCELLED, "Job has been canceled")
+        elif not job.status.is_final:
+            self._account.finish(job, JobStatus.DONE, "Job completed successfully.")
+
+    async def _run_instance(
+        self,
+        job: Job,
+        spec: Specification,
+        pool: ComputePool,
+        images: list[Image],
+        instance: Instance,
+    ) -> None:
+        place = await pool.place(spec.cpu, spec.memory_gib)
+        try:
+            if job.status is JobStatus.CANCELLING:
+                return
+            instance.ip_address = "127.0.0.1"
+            codes = await asyncio.gather(
+                *(
+                    self._run_container(job, instance, container, image, state)
+                    for container, image, state in zip(
+                        spec.containers, images, instance.containers, strict=True
+                    )
+                )
+            )
+        finally:
+            pool.leave(place)
+        instance.status = "SUCCEEDED" if not any(codes) else "FAILED"
+        if instance.status == "FAILED" and may_move(job.status, JobStatus.FAILED):
+            # The page derives FAILED before RUNNING: one failed instance fails the job at once.
+            # The other instances go on to their own end (chosen).
+            self._account.finish(job, JobStatus.FAILED, "Job has failed")
+        else:
+            self._account.changed(job)
+
+    async def _run_container(
+        self,
+        job: Job,
+        instance: Instance,
+        spec: ContainerSpec,
+        image: Image,
+        state: ContainerState,
+    ) -> int:
+        account = self._account
+        folder = self._scratch / f"job-{job.id}" / f"{instance.id}.{spec.name}"
+        folder.mkdir(parents=True)
+        log = job.log(account.log_folder, instance.id, spec.name)
+        process = ContainerProcess(log)
+        self._processes[job.id].append(process)
+        token = account.issue_token(job.name)
+        started = account.now()
+        state.start_time = instance.start_time = f"{started:%Y-%m-%dT%H:%M:%SZ}"
+        state.status, state.message = "READY", "Running"
+        if all(each.status == "READY" for each in instance.containers):
+            instance.status = "READY"
+        if job.status is JobStatus.PENDING:
+            account.change(job, JobStatus.RUNNING, "Job is running")
+        else:
+            account.changed(job)
+        try:
+            argv = command_line(image, spec.command, spec.args)
+            workdir = image.inside(image.workdir)
+            env = self._environment(job, instance, spec, image, folder, token)
+            code = await process.run(argv, workdir, env)
+        except CannotStart as error:
+            log.append("stderr", f"cannot start container: {error}".encode())
+            log.close()
+            code = 127
+            state.message = "Encountered fatal error while starting container"
+        else:
+            state.message = _message(code)
+        finally:
+            account.revoke_token(token)
+        state.status = "DONE" if code == 0 else "FAILED"
+        state.last_exit_code = code
+        account.changed(job)
+        return code
+
+    def _environment(
+        self,
+        job: Job,
+        instance: Instance,
+        spec: ContainerSpec,
+        image: Image,
+        folder: Path,
+        token: str,
+    ) -> dict[str, str]:
+        """What the platform sets (page "SQL execution"), and what a local process needs besides."""
+        database, schema, name = job.name
+        settings = self._account.settings
+        env = {
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.defpath]),
+            "PYTHONPATH": str(SHIM),
+            "HOME": str(folder),
+            "LANG": "C.UTF-8",
+            **image.env,
+            **spec.env,
+            "SNOWFLAKE_ACCOUNT": settings.account,
+            "SNOWFLAKE_HOST": self.host,
+            "SNOWFLAKE_DATABASE": database,
+            "SNOWFLAKE_SCHEMA": schema,
+            "SNOWFLAKE_SERVICE_NAME": name,
+            "SNOWFLAKE_JOBS_COUNT": str(job.replicas),
+            "SNOWFLAKE_JOB_INDEX": str(instance.id),
+            "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": f"http://{self.host}:{self.port}/otlp/metrics",
+            "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": f"http://{self.host}:{self.port}/otlp/traces",
+            "SPCS_EMULATOR_PORT": str(self.port),
+        }
+        if spec.mount_token:
+            path = folder / "token"
+            path.touch(mode=0o600)
+            path.write_text(token)
+            env["SPCS_EMULATOR_SESSION_TOKEN"] = str(path)
+        if spec.mount_token and spec.connection_config:
+            config = folder / "connections.toml"
+            config.touch(mode=0o600)
+            config.write_text(
+                f'[default]\nhost = "{self.host}"\nport = {self.port}\nprotocol = "http"\n'
+                f'account = "{settings.account}"\nauthenticator = "oauth"\n'
+                f'token_file_path = "{folder / "token"}"\n'
+            )
+            env["SNOWFLAKE_HOME"] = str(folder)
+        return env
+
+
+def _message(code: int) -> str:
+    if code == 0:
+        return "Completed successfully"
+    if code > 128:
+        return "Encountered fatal error while running, check container logs"
+    return "User application error, check container logs"

@@ -1,0 +1,188 @@
+"""An emulator in this process: the account, its runner and a server on a thread of its own."""
+
+import asyncio
+import contextlib
+import secrets
+import socket
+import stat
+import tempfile
+import threading
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from dagster_spcs.emulator.account import Account, Settings
+from dagster_spcs.emulator.families import FAMILIES
+from dagster_spcs.emulator.images import Images
+from dagster_spcs.emulator.pools import ComputePool
+from dagster_spcs.emulator.runner import Runner
+from dagster_spcs.emulator.store import Store
+from dagster_spcs.emulator.tables import Tables
+from dagster_spcs.emulator.wire import SentStatement, Wire
+
+CONNECTION_NAME = "spcs-emulator"
+_DEFAULT_FAMILY = "CPU_X64_S"
+
+
+class CannotListen(OSError):
+    """The address is taken or not this machine's."""
+
+
+class Emulator:
+    """An embedded Snowflake account that runs job services as local processes.
+
+    Use it as a context manager. It listens on loopback unless told otherwise, because it starts
+    processes for whoever can log in.
+
+    Args:
+        host: address to listen on.
+        port: port to listen on; 0 takes any free one.
+        data_dir: folder to keep tables, history and logs in; None forgets them at the end.
+        images: build contexts by image reference.
+        compute_pools: numbers of nodes by pool name; created unless they are there.
+        password: the only one that may log in; made at random if None.
+        settings: finer behaviour, mostly for tests.
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        data_dir: Path | None = None,
+        images: Iterable[tuple[str, Path]] = (),
+        compute_pools: Mapping[str, int] | None = None,
+        password: str | None = None,
+        settings: Settings | None = None,
+    ) -> None:
+        self.host = host
+        self.port = port
+        self.password = password or secrets.token_urlsafe(24)
+        self.settings = settings or Settings()
+        self._data_dir = data_dir
+        self._images = list(images)
+        self._pools = dict(compute_pools or {})
+        self._stack = contextlib.ExitStack()
+        self._thread: threading.Thread | None = None
+        self._server: uvicorn.Server | None = None
+        self._wire: Wire | None = None
+
+    def __enter__(self) -> "Emulator":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def statements(self) -> list[SentStatement]:
+        """Every statement clients sent, oldest first (the last 100,000)."""
+        assert self._wire is not None
+        return list(self._wire.statements)
+
+    def connection_parameters(self) -> dict[str, Any]:
+        """Arguments for ``snowflake.connector.connect``."""
+        return {
+            "account": self.settings.account,
+            "user": self.settings.user,
+            "password": self.password,
+            "host": self.host,
+            "port": self.port,
+            "protocol": "http",
+        }
+
+    def write_connections_file(self, path: Path) -> None:
+        """Write a ``connections.toml`` that only its owner can read."""
+        lines = [f"[{CONNECTION_NAME}]"]
+        lines += [
+            f"{key} = {value}" if isinstance(value, int) else f'{key} = "{value}"'
+            for key, value in self.connection_parameters().items()
+        ]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        path.touch(mode=stat.S_IRUSR | stat.S_IWUSR)
+        path.write_text("\n".join(lines) + "\n")
+
+    def start(self) -> None:
+        """Listen; returns once clients can log in.
+
+        Raises:
+            CannotListen: naming address and reason.
+            UnreadableImage: for a build context without a usable Dockerfile.
+        """
+        listener = self._stack.enter_context(self._bind())
+        self.port = listener.getsockname()[1]
+        try:
+            scratch = Path(self._stack.enter_context(tempfile.TemporaryDirectory("-spcs")))
+            account, tables = self._build(scratch)
+        except BaseException:
+            self._stack.close()
+            raise
+        runner = Runner(account, scratch)
+        runner.host, runner.port = self.host, self.port
+        self._wire = Wire(account, runner, tables, self.password)
+        self._server = uvicorn.Server(
+            uvicorn.Config(self._wire.app, log_level="warning", lifespan="off", ws="none")
+        )
+        self._thread = threading.Thread(
+            target=asyncio.run, args=(self._serve(listener, runner, account),), name="spcs-emulator"
+        )
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop listening and end every container."""
+        if self._server is not None and self._thread is not None:
+            self._server.should_exit = True
+            self._thread.join()
+        self._thread = self._server = None
+        self._stack.close()
+
+    async def _serve(self, listener: socket.socket, runner: Runner, account: Account) -> None:
+        assert self._server is not None and self._wire is not None
+        try:
+            await self._server.serve(sockets=[listener])
+        finally:
+            self._wire.close()
+            await runner.close()
+            account.store.close()
+
+    def _bind(self) -> socket.socket:
+        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
+        # Named as TCP, for asyncio switches off Nagle's delay (40 ms an answer) only then.
+        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((self.host, self.port))
+            listener.listen(128)
+        except OSError as error:
+            listener.close()
+            raise CannotListen(
+                f"cannot listen on {self.host}:{self.port}: {error.strerror}. Choose another port,"
+                " or 0 for any free one."
+            ) from error
+        return listener
+
+    def _build(self, scratch: Path) -> tuple[Account, Tables]:
+        data = self._data_dir
+        folder = data or scratch
+        folder.mkdir(parents=True, exist_ok=True)
+        tables_folder = None if data is None else data / "tables"
+        if tables_folder is not None:
+            tables_folder.mkdir(exist_ok=True)
+        images = Images(scratch)
+        for reference, context in self._images:
+            images.add(reference, context)
+        store = Store(None if data is None else data / "account.sqlite")
+        account = Account(self.settings, images, store, folder / "logs")
+        account.load()
+        for name, nodes in self._pools.items():
+            if name.upper() not in account.pools:
+                account.add_pool(
+                    ComputePool(
+                        name.upper(), _DEFAULT_FAMILY, 1, nodes, account.now(), "ACCOUNTADMIN"
+                    )
+                )
+        assert _DEFAULT_FAMILY in FAMILIES
+        return account, Tables(tables_folder)

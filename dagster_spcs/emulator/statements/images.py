@@ -1,0 +1,72 @@
+"""Image repositories. Images themselves are given on the command line (``--image``)."""
+
+from dagster_spcs.emulator.account import ImageRepository
+from dagster_spcs.emulator.answers import Column, Result, already_exists, does_not_exist
+from dagster_spcs.emulator.registry import Context, handles
+from dagster_spcs.emulator.statements.jobs import like
+from dagster_spcs.emulator.statements.pools import read_options
+from dagster_spcs.emulator.words import Words
+
+
+@handles("CREATE IMAGE REPOSITORY", "CREATE OR REPLACE IMAGE REPOSITORY")
+def create_repository(words: Words, context: Context) -> Result:
+    """``CREATE [OR REPLACE] IMAGE REPOSITORY [IF NOT EXISTS] <name> [option …]``."""
+    replace = words.text.upper().split()[1] == "OR"
+    may_exist = words.take("IF", "NOT", "EXISTS")
+    name = context.session.resolve(words.object_name(), "CREATE IMAGE REPOSITORY")
+    options = read_options(words)
+    if name in context.account.repositories and not replace:
+        if may_exist:
+            return Result.status(f"{name[2]} already exists, statement succeeded.")
+        raise already_exists(name[2])
+    if not context.tables.schema_exists(name[0], name[1]):
+        raise does_not_exist("Schema", f"{name[0]}.{name[1]}")
+    context.account.add_repository(
+        ImageRepository(
+            name, context.account.now(), context.session.role, options.get("COMMENT")
+        )
+    )
+    return Result.status(f"Image Repository {name[2]} successfully created.")
+
+
+@handles("SHOW IMAGE REPOSITORIES")
+def show_repositories(words: Words, context: Context) -> Result:
+    """``SHOW IMAGE REPOSITORIES [LIKE …]``, of the whole account."""
+    pattern = like(words.string()) if words.take("LIKE") else None
+    if words.take("IN"):
+        words.rest()
+    words.end()
+    names = "created_on name database_name schema_name repository_url owner owner_role_type comment"
+    shown = tuple(
+        Column(name, "timestamp_ltz" if name == "created_on" else "text") for name in names.split()
+    )
+    registry = context.account.settings.registry
+    rows = [
+        (
+            repository.created,
+            name,
+            database,
+            schema,
+            f"{registry}/{database}/{schema}/{name}".lower(),
+            repository.owner,
+            "ROLE",
+            repository.comment,
+        )
+        for (database, schema, name), repository in sorted(context.account.repositories.items())
+        if pattern is None or pattern.fullmatch(name)
+    ]
+    return Result(shown, rows)
+
+
+@handles("DROP IMAGE REPOSITORY")
+def drop_repository(words: Words, context: Context) -> Result:
+    """``DROP IMAGE REPOSITORY [IF EXISTS] <name>``."""
+    may_be_absent = words.take("IF", "EXISTS")
+    name = context.session.resolve(words.object_name(), "DROP")
+    words.end()
+    if context.account.repositories.pop(name, None) is None:
+        if not may_be_absent:
+            raise does_not_exist("Image Repository", ".".join(name))
+        return Result.status(f"Drop statement executed successfully ({name[2]} already dropped).")
+    context.account.store.remove("repository", ".".join(name))
+    return Result.status(f"{name[2]} successfully dropped.")

@@ -1,0 +1,116 @@
+"""What containers printed: SPCS_GET_LOGS and SYSTEM$GET_SERVICE_LOGS."""
+
+from datetime import datetime, timedelta, timezone
+
+from dagster_spcs.emulator.answers import (
+    Column,
+    Result,
+    compilation_error,
+    container_not_started,
+    no_such_instance,
+)
+from dagster_spcs.emulator.jobs import Job
+from dagster_spcs.emulator.registry import SERVICE_TABLES, SYSTEM_FUNCTIONS, Context
+from dagster_spcs.emulator.words import Words
+
+_MAX_BYTES = 100 * 1024
+_LOG_COLUMNS = (
+    Column("TIMESTAMP", "timestamp_ntz"),
+    Column("INSTANCE_ID", "fixed"),
+    Column("CONTAINER_NAME"),
+    Column("LOG"),
+    Column("RECORD_ATTRIBUTES", "object"),
+)
+
+
+async def get_logs(words: Words, context: Context) -> Result:
+    """``<job>!SPCS_GET_LOGS([START_TIME => …] [, END_TIME => …])``, the newest line first."""
+    job = context.account.job(context.session.resolve(words.object_name()))
+    words.expect("!", "SPCS_GET_LOGS", "(")
+    end = context.account.now()
+    start = end - timedelta(days=1)
+    while not words.take(")"):
+        words.take(",")
+        if words.take("START_TIME", "=>"):
+            start = await context.tables.moment(context.session, words.expression())
+        elif words.take("END_TIME", "=>"):
+            end = await context.tables.moment(context.session, words.expression())
+        else:
+            raise words.unexpected()
+    rows = [
+        (
+            record.timestamp.replace(tzinfo=None),
+            instance.id,
+            container.name,
+            record.text,
+            {"log.iostream": record.stream},
+        )
+        for instance in job.instances
+        for container in instance.containers
+        for record in job.log(context.account.log_folder, instance.id, container.name).records()
+        if start <= record.timestamp <= end and _exported(job, record.stream)
+    ]
+    rows.sort(key=lambda row: row[0], reverse=True)
+    return Result(_LOG_COLUMNS, rows)
+
+
+def _exported(job: Job, stream: str) -> bool:
+    return job.log_level == "INFO" or (job.log_level == "ERROR" and stream == "stderr")
+
+
+SERVICE_TABLES["SPCS_GET_LOGS"] = get_logs
+
+
+def get_service_logs(words: Words, context: Context) -> Result:
+    """``SYSTEM$GET_SERVICE_LOGS(service, instance, container[, lines[, previous[, since[,
+    stamps]]]])``; the two last are what snowflake-cli sends."""
+    name = context.session.resolve(Words(words.string()).object_name())
+    words.expect(",")
+    instance_id = str(words.number())
+    words.expect(",")
+    container_name = words.string()
+    lines = words.number() if words.take(",") else None
+    if words.take(",") and words.boolean():
+        raise compilation_error("There are no previous logs: jobs are not restarted")
+    since = words.string() if words.take(",") else ""
+    stamps = words.boolean() if words.take(",") else False
+    words.expect(")")
+    words.end()
+    job = context.account.job(name)
+    instances = {str(instance.id): instance for instance in job.instances}
+    instance = instances.get(instance_id)
+    if instance is None:
+        raise no_such_instance(instance_id, ", ".join(instances))
+    container = next((each for each in instance.containers if each.name == container_name), None)
+    if container is None:
+        raise compilation_error(f"Container '{container_name}' does not exist.")
+    if container.status == "PENDING":
+        raise container_not_started(container.name)
+    log = job.log(context.account.log_folder, instance.id, container.name)
+    earliest = _since(since)
+    records = [
+        record
+        for record in log.tail(_MAX_BYTES, lines)
+        if earliest is None or record.stamp >= earliest
+    ]
+    text = "\n".join(
+        f"{record.stamp} {record.text}" if stamps else record.text for record in records
+    )
+    return Result.value("SYSTEM$GET_SERVICE_LOGS", text)
+
+
+def _since(text: str) -> str | None:
+    """Return a since_timestamp in the form of the stamps, so that both compare as text."""
+    if not text:
+        return None
+    head, dot, fraction = text.removesuffix("Z").partition(".")
+    try:
+        moment = datetime.fromisoformat(head)
+    except ValueError:
+        raise compilation_error(f"Timestamp '{text}' is not recognized", number=100035) from None
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(timezone.utc)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{fraction:0<9}Z"
+
+
+SYSTEM_FUNCTIONS["SYSTEM$GET_SERVICE_LOGS"] = get_service_logs

@@ -1,0 +1,219 @@
+"""Compute pools."""
+
+from typing import Any
+
+from dagster_spcs.emulator.answers import (
+    Column,
+    ColumnType,
+    Result,
+    compilation_error,
+    not_emulated,
+)
+from dagster_spcs.emulator.families import FAMILIES
+from dagster_spcs.emulator.pools import ComputePool
+from dagster_spcs.emulator.registry import Context, handles
+from dagster_spcs.emulator.statements.jobs import drop, like
+from dagster_spcs.emulator.words import Kind, Words
+
+_NUMBERS = (
+    "min_nodes max_nodes num_services num_jobs auto_suspend_secs active_nodes idle_nodes"
+    " target_nodes"
+).split()
+_TYPES: dict[str, ColumnType] = {
+    **dict.fromkeys(_NUMBERS, "fixed"),
+    **dict.fromkeys(("auto_resume", "is_exclusive"), "boolean"),
+    **dict.fromkeys(("created_on", "resumed_on", "updated_on"), "timestamp_ltz"),
+}
+
+
+def read_options(words: Words) -> dict[str, Any]:
+    """Read ``NAME = value`` pairs to the end; a value is a number, a boolean, a word or text."""
+    options: dict[str, Any] = {}
+    while words.here.kind is not Kind.END:
+        words.take(",")
+        if words.take("WITH") and words.at("TAG"):
+            raise not_emulated("TAG")
+        key = words.word()
+        words.expect("=")
+        if words.at("TRUE") or words.at("FALSE"):
+            options[key] = words.boolean()
+        elif words.here.kind is Kind.NUMBER:
+            options[key] = words.number()
+        elif words.here.kind is Kind.WORD:
+            options[key] = words.word()
+        elif words.at("("):
+            options[key] = words.listed(words.step)
+        else:
+            options[key] = words.string()
+    return options
+
+
+@handles("CREATE COMPUTE POOL")
+def create_pool(words: Words, context: Context) -> Result:
+    """``CREATE COMPUTE POOL [IF NOT EXISTS] <name> MIN_NODES = … MAX_NODES = …
+    INSTANCE_FAMILY = …``."""
+    may_exist = words.take("IF", "NOT", "EXISTS")
+    name = words.identifier()
+    options = read_options(words)
+    if may_exist and name in context.account.pools:
+        return Result.status(f"{name} already exists, statement succeeded.")
+    for key in ("MIN_NODES", "MAX_NODES", "INSTANCE_FAMILY"):
+        if key not in options:
+            raise compilation_error(f"Missing option(s): [{key}]", number=2029)
+    family = str(options.pop("INSTANCE_FAMILY")).upper()
+    if family not in FAMILIES:
+        raise compilation_error(f"invalid value [{family}] for parameter 'INSTANCE_FAMILY'")
+    least, most = options.pop("MIN_NODES"), options.pop("MAX_NODES")
+    if not 1 <= least <= most:
+        raise compilation_error(
+            f"invalid value [{least}] for parameter 'MIN_NODES'; 1 to MAX_NODES is allowed"
+        )
+    pool = ComputePool(
+        name=name,
+        family=family,
+        min_nodes=least,
+        max_nodes=most,
+        created=context.account.now(),
+        owner=context.session.role,
+        auto_suspend_secs=options.pop("AUTO_SUSPEND_SECS", 3600),
+        auto_resume=options.pop("AUTO_RESUME", True),
+        suspended=options.pop("INITIALLY_SUSPENDED", False),
+        comment=options.pop("COMMENT", None),
+    )
+    _refuse(options)
+    context.account.add_pool(pool)
+    return Result.status(f"Compute pool {name} successfully created.")
+
+
+def _refuse(options: dict[str, Any]) -> None:
+    if options:
+        raise compilation_error(f"invalid property '{next(iter(options))}'", number=1420)
+
+
+def _row(pool: ComputePool, context: Context) -> dict[str, Any]:
+    jobs = [job for job in context.account.jobs.values() if job.compute_pool == pool.name]
+    busy = pool.busy_nodes
+    idle = 0 if pool.state == "SUSPENDED" else max(0, pool.min_nodes - busy)
+    return {
+        "name": pool.name,
+        "state": pool.state,
+        "min_nodes": pool.min_nodes,
+        "max_nodes": pool.max_nodes,
+        "instance_family": pool.family,
+        "num_services": 0,
+        "num_jobs": sum(1 for job in jobs if not job.status.is_final),
+        "auto_suspend_secs": pool.auto_suspend_secs,
+        "auto_resume": pool.auto_resume,
+        "active_nodes": busy,
+        "idle_nodes": idle,
+        "target_nodes": busy + idle,
+        "created_on": pool.created,
+        "resumed_on": pool.resumed,
+        "updated_on": pool.updated or pool.created,
+        "owner": pool.owner,
+        "comment": pool.comment,
+        "is_exclusive": False,
+        "application": None,
+    }
+
+
+def _result(rows: list[dict[str, Any]], names: list[str]) -> Result:
+    return Result(
+        tuple(Column(name, _TYPES.get(name, "text")) for name in names),
+        [[row.get(name) for name in names] for row in rows],
+    )
+
+
+_SHOWN = (
+    "name state min_nodes max_nodes instance_family num_services num_jobs auto_suspend_secs"
+    " auto_resume active_nodes idle_nodes target_nodes created_on resumed_on updated_on owner"
+    " comment is_exclusive application"
+).split()
+
+
+@handles("SHOW COMPUTE POOLS")
+def show_pools(words: Words, context: Context) -> Result:
+    """``SHOW COMPUTE POOLS [LIKE …] [STARTS WITH …] [LIMIT …]``."""
+    pattern = like(words.string()) if words.take("LIKE") else None
+    prefix = words.string() if words.take("STARTS", "WITH") else None
+    limit = words.number() if words.take("LIMIT") else None
+    words.end()
+    rows = [
+        _row(pool, context)
+        for name, pool in sorted(context.account.pools.items())
+        if (pattern is None or pattern.fullmatch(name))
+        and (prefix is None or name.startswith(prefix))
+    ]
+    return _result(rows[:limit], [*_SHOWN, "placement_group", "backup_instance_families"])
+
+
+@handles("DESCRIBE COMPUTE POOL", "DESC COMPUTE POOL")
+def describe_pool(words: Words, context: Context) -> Result:
+    """``DESCRIBE COMPUTE POOL <name>``."""
+    pool = context.account.pool(words.identifier())
+    words.end()
+    return _result(
+        [_row(pool, context)],
+        [*_SHOWN, "budget", "error_code", "status_message", "placement_group"],
+    )
+
+
+@handles("ALTER COMPUTE POOL")
+async def alter_pool(words: Words, context: Context) -> Result:
+    """``ALTER COMPUTE POOL [IF EXISTS] <name> { SUSPEND | RESUME | STOP ALL | SET … }``."""
+    may_be_absent = words.take("IF", "EXISTS")
+    name = words.identifier()
+    if may_be_absent and name not in context.account.pools:
+        return Result.status("Statement executed successfully.")
+    pool = context.account.pool(name)
+    if words.take("SUSPEND"):
+        pool.suspended = True  # jobs run to their end
+    elif words.take("RESUME"):
+        pool.suspended = False
+        pool.resumed = context.account.now()
+    elif words.take("STOP", "ALL"):
+        for job in [job for job in context.account.jobs.values() if job.compute_pool == name]:
+            await drop(job, context)
+    else:
+        words.expect("SET")
+        options = read_options(words)
+        pool.min_nodes = options.pop("MIN_NODES", pool.min_nodes)
+        pool.max_nodes = options.pop("MAX_NODES", pool.max_nodes)
+        pool.auto_resume = options.pop("AUTO_RESUME", pool.auto_resume)
+        pool.auto_suspend_secs = options.pop("AUTO_SUSPEND_SECS", pool.auto_suspend_secs)
+        pool.comment = options.pop("COMMENT", pool.comment)
+        _refuse(options)
+    words.end()
+    pool.updated = context.account.now()
+    context.account.save_pool(pool)
+    return Result.status("Statement executed successfully.")
+
+
+@handles("DROP COMPUTE POOL")
+def drop_pool(words: Words, context: Context) -> Result:
+    """``DROP COMPUTE POOL [IF EXISTS] <name>``; refused while jobs exist on it."""
+    may_be_absent = words.take("IF", "EXISTS")
+    name = words.identifier()
+    words.end()
+    if may_be_absent and name not in context.account.pools:
+        return Result.status(f"Drop statement executed successfully ({name} already dropped).")
+    context.account.drop_pool(name)
+    return Result.status(f"{name} successfully dropped.")
+
+
+@handles("SHOW COMPUTE POOL INSTANCE FAMILIES")
+def show_families(words: Words, context: Context) -> Result:
+    """``SHOW COMPUTE POOL INSTANCE FAMILIES``."""
+    words.end()
+    numbers = {"vcpu", "memory_gib", "storage_gib", "gpu_count", "gpu_memory_gib"}
+    names = (
+        "name description vcpu memory_gib storage_gib gpu gpu_count gpu_memory_gib"
+        " current_node_usage message"
+    ).split()
+    rows = [
+        [name, "", family.vcpu, family.memory_gib, 100, None, family.gpus, None, None, None]
+        for name, family in FAMILIES.items()
+    ]
+    return Result(
+        tuple(Column(name, "fixed" if name in numbers else "text") for name in names), rows
+    )

@@ -1,0 +1,200 @@
+"""Tables and ordinary SQL: fakesnow's work, reached through its server's own request handler.
+
+fakesnow keeps its sessions in a module-wide mapping; ours are put there under our tokens, each on
+the data of one emulator, so several emulators in one process share nothing.
+"""
+
+import itertools
+import json
+from collections import OrderedDict
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from fakesnow.fakes import FakeSnowflakeConnection
+from fakesnow.instance import FakeSnow
+from fakesnow.server import bucket_upload, query_request
+from fakesnow.server import sessions as fakesnow_sessions
+from fakesnow.transforms import stage
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from dagster_spcs.emulator.answers import ColumnType, Result, does_not_exist
+from dagster_spcs.emulator.jobs import ObjectName
+from dagster_spcs.emulator.sessions import Session
+
+_ROWS_PLACE = '"_fs_global"."main"'
+_KEPT_RESULTS = 200
+_DUCKDB: dict[ColumnType, str] = {
+    "text": "VARCHAR",
+    "fixed": "BIGINT",
+    "boolean": "BOOLEAN",
+    "timestamp_ltz": "TIMESTAMPTZ",
+    "timestamp_ntz": "TIMESTAMP",
+    "object": "JSON",
+}
+
+
+class _RecentResults(OrderedDict[str, tuple]):
+    """fakesnow keeps every result for RESULT_SCAN, for ever; this keeps the last ones."""
+
+    def __setitem__(self, key: str, value: tuple) -> None:
+        super().__setitem__(key, value)
+        while len(self) > _KEPT_RESULTS:
+            self.popitem(last=False)
+
+
+class Tables:
+    """The account's databases."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._fakesnow = FakeSnow(
+            create_database_on_connect=False, create_schema_on_connect=False, db_path=folder
+        )
+        self._fakesnow.results_cache = _RecentResults()
+        self._numbers = itertools.count(1)
+        if folder is not None:
+            # fakesnow attaches a database's file when a session first names it.
+            self._fakesnow.create_database_on_connect = True
+            for path in sorted(folder.glob("*.db")):
+                self._fakesnow.connect(path.stem).close()
+            self._fakesnow.create_database_on_connect = False
+
+    def connect(self, database: str | None, schema: str | None) -> FakeSnowflakeConnection:
+        """Open a session; a database or schema that does not exist is left unset."""
+        return self._fakesnow.connect(database, schema)
+
+    def register(self, session: Session) -> None:
+        """Make a session known to fakesnow's server."""
+        fakesnow_sessions[session.token] = session.connection
+
+    def forget(self, session: Session) -> None:
+        """End a session."""
+        if fakesnow_sessions.pop(session.token, None) is not None:
+            session.connection.close()
+
+    async def run(self, session: Session, body: dict[str, Any], base_url: str) -> JSONResponse:
+        """Run one request of the wire protocol; statements of one session run one by one."""
+        async with session.lock:
+            before = session.connection.database
+            response = await query_request(_request(session.token, body, base_url))
+            if session.connection.database != before:
+                await run_in_threadpool(self._enter_public, session.connection)
+        return response
+
+    def _enter_public(self, connection: FakeSnowflakeConnection) -> None:
+        # A database comes with a schema PUBLIC, and USE DATABASE stands in it.
+        if connection.database and not connection.schema_set:
+            connection.cursor().execute("CREATE SCHEMA IF NOT EXISTS PUBLIC")
+            connection.cursor().execute("USE SCHEMA PUBLIC")
+
+    def create_public(self, database: str) -> None:
+        """Give a new database its schema PUBLIC."""
+        self._fakesnow.duck_conn.cursor().execute(
+            f"CREATE SCHEMA IF NOT EXISTS {_quoted(database)}.{_quoted('PUBLIC')}"
+        )
+
+    def schema_exists(self, database: str, schema: str) -> bool:
+        """Whether a schema exists."""
+        found = self._fakesnow.duck_conn.cursor().execute(
+            "SELECT 1 FROM information_schema.schemata"
+            " WHERE upper(catalog_name) = ? AND upper(schema_name) = ?",
+            [database, schema],
+        )
+        return found.fetchone() is not None
+
+    async def moment(self, session: Session, expression: str) -> datetime:
+        """Return the value of a time expression, as the session computes it."""
+
+        def compute() -> datetime:
+            cursor = session.connection.cursor()
+            cursor.execute(f"SELECT CAST({expression} AS TIMESTAMP_TZ)")
+            row = cursor.fetchone()
+            assert isinstance(row, tuple)
+            return row[0] if row[0].tzinfo else row[0].replace(tzinfo=timezone.utc)
+
+        async with session.lock:
+            return await run_in_threadpool(compute)
+
+    def put_rows(self, result: Result) -> str:
+        """Make rows selectable; returns the table's name, to be given to ``drop_rows``."""
+        name = f"{_ROWS_PLACE}.\"SPCS_ROWS_{next(self._numbers)}\""
+        arrays = {
+            column.name: pa.array(
+                [_plain(row[index]) for row in result.rows], type=_ARROW[column.type]
+            )
+            for index, column in enumerate(result.columns)
+        }
+        given = pa.table(arrays)
+        selected = ", ".join(
+            f"CAST({_quoted(column.name)} AS {_DUCKDB[column.type]}) AS {_quoted(column.name)}"
+            for column in result.columns
+        )
+        cursor = self._fakesnow.duck_conn.cursor()
+        cursor.register("given_rows", given)
+        cursor.execute(f"CREATE TABLE {name} AS SELECT {selected} FROM given_rows")
+        cursor.unregister("given_rows")
+        return name
+
+    def drop_rows(self, name: str) -> None:
+        """Forget rows."""
+        self._fakesnow.duck_conn.cursor().execute(f"DROP TABLE IF EXISTS {name}")
+
+    def rename_result(self, old: str, new: str) -> None:
+        """Let RESULT_SCAN find a result under the id its client was told."""
+        results = self._fakesnow.results_cache
+        if old in results:
+            results[new] = results.pop(old)
+
+    async def upload(self, request: Request) -> Response:
+        """Take a file that PUT announced."""
+        return await bucket_upload(request)
+
+    def read_stage_file(self, place: ObjectName, path: str) -> str:
+        """Return the text of a file on an internal stage, or refuse with 2003."""
+        folder = Path(stage.internal_dir(".".join(place)))
+        file = (folder / path.lstrip("/")).resolve()
+        if not file.is_relative_to(folder.resolve()) or not file.is_file():
+            raise does_not_exist("Remote file", f"@{'.'.join(place)}/{path}")
+        return file.read_text()
+
+
+_ARROW: dict[ColumnType, pa.DataType] = {
+    "text": pa.string(),
+    "fixed": pa.int64(),
+    "boolean": pa.bool_(),
+    "timestamp_ltz": pa.timestamp("us", tz="UTC"),
+    "timestamp_ntz": pa.timestamp("us"),
+    "object": pa.string(),
+}
+
+
+def _plain(value: Any) -> Any:
+    return json.dumps(value) if isinstance(value, dict | list) else value
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _request(token: str, body: dict[str, Any], base_url: str) -> Request:
+    payload = json.dumps(body).encode()
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": payload, "more_body": False}
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/queries/v1/query-request",
+        "scheme": "http",
+        "server": None,
+        "query_string": b"",
+        "headers": [
+            (b"authorization", f'Snowflake Token="{token}"'.encode()),
+            (b"host", base_url.encode()),
+        ],
+    }
+    return Request(scope, receive)
