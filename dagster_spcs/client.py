@@ -123,7 +123,7 @@ class SpcsClient:
 
     def submit_many(
         self, submissions: Sequence[Submission], *, at_once: int = 16
-    ) -> list[Submitted]:
+    ) -> Sequence[Submitted]:
         """Start several jobs over this session, at most ``at_once`` statements in flight.
 
         Returns in the order of ``submissions``.
@@ -156,7 +156,7 @@ class SpcsClient:
         """
         return JobRecord.from_row(self._one(statements.describe_service(name)))
 
-    def list(self, *, database: str, schema: str, prefix: str = "") -> list[JobRecord]:
+    def list(self, *, database: str, schema: str, prefix: str = "") -> Sequence[JobRecord]:
         """Return all jobs of a schema whose names begin with ``prefix``, finished ones included.
 
         One statement, and one more for each further 10,000 jobs.
@@ -238,12 +238,12 @@ class SpcsClient:
             query_warehouse=last.query_warehouse,
         )
 
-    def containers(self, name: JobName) -> list[ContainerRecord]:
+    def containers(self, name: JobName) -> Sequence[ContainerRecord]:
         """Return the containers of a job that still exists; needs no warehouse."""
         rows = self._run(statements.show_service_containers(name))
         return [ContainerRecord.from_row(row) for row in rows]
 
-    def instances(self, name: JobName) -> list[InstanceRecord]:
+    def instances(self, name: JobName) -> Sequence[InstanceRecord]:
         """Return the instances of a job that still exists; needs no warehouse."""
         rows = self._run(statements.show_service_instances(name))
         return [InstanceRecord.from_row(row) for row in rows]
@@ -337,7 +337,8 @@ class SpcsClient:
             )
             text = next(iter(row.values())) or ""
             lines.extend(
-                LogLine(line, container.instance_id, container.name) for line in text.splitlines()
+                LogLine(line, container.instance_id, container.name)
+                for line in (text.split("\n") if text else [])
             )
         return JobLog(tuple(lines[-last_lines:]))
 
@@ -364,7 +365,7 @@ class SpcsClient:
             raise ObjectNotFound("the account returned no row", statement=statement.text)
         return rows[0]
 
-    def _run(self, statement: Statement) -> list[dict[str, Any]]:
+    def _run(self, statement: Statement) -> Sequence[dict[str, Any]]:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 return self._session.run(statement)

@@ -6,8 +6,10 @@ the data of one emulator, so several emulators in one process share nothing.
 
 import itertools
 import json
+import re
 from collections import OrderedDict
 from datetime import datetime, timezone
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,12 @@ from starlette.responses import JSONResponse, Response
 from dagster_spcs.emulator.answers import ColumnType, Result, does_not_exist
 from dagster_spcs.emulator.jobs import ObjectName
 from dagster_spcs.emulator.sessions import Session
+from dagster_spcs.emulator.words import Words
 
+_CREATE_DATABASE = re.compile(
+    r"\s*CREATE\s+(?:OR\s+REPLACE\s+)?(?:TRANSIENT\s+)?DATABASE\s+(?:IF\s+NOT\s+EXISTS\s+)?",
+    re.IGNORECASE,
+)
 _ROWS_PLACE = '"_fs_global"."main"'
 _KEPT_RESULTS = 200
 _DUCKDB: dict[ColumnType, str] = {
@@ -78,23 +85,10 @@ class Tables:
     async def run(self, session: Session, body: dict[str, Any], base_url: str) -> JSONResponse:
         """Run one request of the wire protocol; statements of one session run one by one."""
         async with session.lock:
-            before = session.connection.database
             response = await query_request(_request(session.token, body, base_url))
-            if session.connection.database != before:
-                await run_in_threadpool(self._enter_public, session.connection)
+            if response.status_code == HTTPStatus.OK:
+                await run_in_threadpool(_enter_database, session.connection, body["sqlText"])
         return response
-
-    def _enter_public(self, connection: FakeSnowflakeConnection) -> None:
-        # A database comes with a schema PUBLIC, and USE DATABASE stands in it.
-        if connection.database and not connection.schema_set:
-            connection.cursor().execute("CREATE SCHEMA IF NOT EXISTS PUBLIC")
-            connection.cursor().execute("USE SCHEMA PUBLIC")
-
-    def create_public(self, database: str) -> None:
-        """Give a new database its schema PUBLIC."""
-        self._fakesnow.duck_conn.cursor().execute(
-            f"CREATE SCHEMA IF NOT EXISTS {_quoted(database)}.{_quoted('PUBLIC')}"
-        )
 
     def schema_exists(self, database: str, schema: str) -> bool:
         """Whether a schema exists."""
@@ -159,6 +153,17 @@ class Tables:
         if not file.is_relative_to(folder.resolve()) or not file.is_file():
             raise does_not_exist("Remote file", f"@{'.'.join(place)}/{path}")
         return file.read_text()
+
+
+def _enter_database(connection: FakeSnowflakeConnection, text: str) -> None:
+    """Stand where an account would: a new database is entered, and comes with a schema PUBLIC."""
+    created = _CREATE_DATABASE.match(text)
+    if created:
+        name = Words(text[created.end() :]).identifier()
+        connection.cursor().execute(f"USE DATABASE {_quoted(name)}")
+    if connection.database_set and not connection.schema_set:
+        connection.cursor().execute("CREATE SCHEMA IF NOT EXISTS PUBLIC")
+        connection.cursor().execute("USE SCHEMA PUBLIC")
 
 
 _ARROW: dict[ColumnType, pa.DataType] = {

@@ -1,0 +1,232 @@
+"""From a report to Dagster's events: pure, no client calls. All metadata keys are here."""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+import dagster as dg
+
+from dagster_spcs import logtext
+from dagster_spcs.credits import estimated_credits
+from dagster_spcs.identity import JobIdentity
+from dagster_spcs.names import JobName
+from dagster_spcs.reports import JobReport
+
+CHECK_NAME = "spcs_job"
+"""The check that each job asset has: green while its last job ended DONE."""
+JOB_TAG = "dagster_spcs/job"
+"""Event tag with the job's name, dots for the rest: what makes an event findable by its job."""
+STATUS_TAG = "dagster_spcs/status"
+ATTEMPT_TAG = "dagster_spcs/attempt"
+
+JOB_NAME = "dagster_spcs/job_name"
+JOB_URL = "dagster_spcs/job_url"
+QUERY_ID = "dagster_spcs/query_id"
+STATUS = "dagster_spcs/status"
+MESSAGE = "dagster_spcs/message"
+COMPUTE_POOL = "dagster_spcs/compute_pool"
+INSTANCE_FAMILY = "dagster_spcs/instance_family"
+IMAGE = "dagster_spcs/image"
+IMAGE_DIGEST = "dagster_spcs/image_digest"
+CREATED = "dagster_spcs/created"
+STARTED = "dagster_spcs/started"
+COMPLETED = "dagster_spcs/completed"
+SECONDS_QUEUED = "dagster_spcs/seconds_queued"
+SECONDS_RUNNING = "dagster_spcs/seconds_running"
+REPLICAS = "dagster_spcs/replicas"
+INSTANCES = "dagster_spcs/instances"
+ATTEMPT = "dagster_spcs/attempt"
+SUBMITTING_RUN = "dagster_spcs/submitting_run"
+LOG = "dagster_spcs/log"
+LOG_LINES = "dagster_spcs/log_lines"
+ERROR_LINES = "dagster_spcs/error_lines"
+ESTIMATED_CREDITS = "dagster_spcs/estimated_credits"
+MISSING = "dagster_spcs/missing"
+ROW_COUNT = "dagster/row_count"
+COLUMN_SCHEMA = "dagster/column_schema"
+
+Metadata = dict[str, Any]
+Event = dg.AssetMaterialization | dg.AssetObservation | dg.AssetCheckEvaluation
+
+_INSTANCE_COLUMNS = dg.TableSchema(
+    columns=[
+        dg.TableColumn("instance", "int"),
+        dg.TableColumn("container", "string"),
+        dg.TableColumn("status", "string"),
+        dg.TableColumn("exit_code", "int"),
+        dg.TableColumn("restarts", "int"),
+        dg.TableColumn("message", "string"),
+    ]
+)
+
+
+def event_tags(name: JobName, status: str) -> Mapping[str, str]:
+    """Return the tags by which an event of a job is found again."""
+    return {JOB_TAG: name.name, STATUS_TAG: status}
+
+
+def snowsight_url(account: str | None, name: JobName) -> str | None:
+    """Return the job's address in Snowsight for an account of the form ``organization-account``.
+
+    The form of the address below the account was not verified.
+    """
+    organization, dash, locator = (account or "").partition("-")
+    if not dash or not organization or not locator:
+        return None
+    place = f"databases/{quote(name.database)}/schemas/{quote(name.schema)}"
+    return f"https://app.snowflake.com/{organization}/{locator}/#/data/{place}/service/{name.name}"
+
+
+def submitted_observation(
+    identity: JobIdentity, name: JobName, pool: str, *, account: str | None, adopted: bool
+) -> dg.AssetObservation:
+    """Return the event that shows on the asset's page that a job was started."""
+    metadata: Metadata = {
+        JOB_NAME: str(name),
+        STATUS: "SUBMITTED",
+        COMPUTE_POOL: pool,
+        ATTEMPT: identity.attempt,
+        SUBMITTING_RUN: dg.MetadataValue.dagster_run(identity.run_id),
+    }
+    url = snowsight_url(account, name)
+    if url is not None:
+        metadata[JOB_URL] = dg.MetadataValue.url(url)
+    return dg.AssetObservation(
+        asset_key=dg.AssetKey(list(identity.asset)),
+        partition=identity.partition,
+        description=f"{'Found' if adopted else 'Started'} job {name} on {pool}",
+        metadata=metadata,
+        tags=event_tags(name, "SUBMITTED"),
+    )
+
+
+def job_metadata(
+    report: JobReport, identity: JobIdentity, *, account: str | None = None
+) -> Metadata:
+    """Return everything known of a finished job, numbers as numbers."""
+    job = report.job
+    metadata: Metadata = {
+        JOB_NAME: str(job.name),
+        STATUS: job.status_text,
+        COMPUTE_POOL: job.compute_pool,
+        CREATED: dg.MetadataValue.timestamp(job.created_on),
+        COMPLETED: dg.MetadataValue.timestamp(report.completed),
+        REPLICAS: job.replicas,
+        ATTEMPT: identity.attempt,
+        SUBMITTING_RUN: dg.MetadataValue.dagster_run(identity.run_id),
+        LOG: dg.MetadataValue.md(logtext.markdown(report.log.lines)),
+    }
+    url = snowsight_url(account, job.name)
+    if url is not None:
+        metadata[JOB_URL] = dg.MetadataValue.url(url)
+    if report.history is not None:
+        metadata[QUERY_ID] = report.history.query_id
+        metadata[MESSAGE] = report.history.message
+    if report.family is not None:
+        metadata[INSTANCE_FAMILY] = report.family
+    if report.containers:
+        metadata[IMAGE] = ", ".join(dict.fromkeys(each.image for each in report.containers))
+        metadata[IMAGE_DIGEST] = ", ".join(
+            dict.fromkeys(each.image_digest for each in report.containers)
+        )
+        metadata[INSTANCES] = _instances_table(report)
+    if report.started is not None:
+        running = max(0.0, (report.completed - report.started).total_seconds())
+        metadata[STARTED] = dg.MetadataValue.timestamp(report.started)
+        metadata[SECONDS_QUEUED] = max(0.0, (report.started - job.created_on).total_seconds())
+        metadata[SECONDS_RUNNING] = running
+        credits = estimated_credits(report.family, job.replicas, running)
+        if credits is not None:
+            metadata[ESTIMATED_CREDITS] = credits
+    if report.log.total is not None:
+        metadata[LOG_LINES] = report.log.total
+    if report.log.errors is not None:
+        metadata[ERROR_LINES] = report.log.errors
+    if report.missing:
+        metadata[MISSING] = "\n".join(logtext.clean(line) for line in report.missing)
+    return metadata
+
+
+def _instances_table(report: JobReport) -> dg.TableMetadataValue:
+    records = [
+        dg.TableRecord(
+            {
+                "instance": each.instance_id,
+                "container": each.name,
+                "status": each.status,
+                # A table cell holds text or a number, never nothing.
+                "exit_code": "" if each.exit_code is None else each.exit_code,
+                "restarts": each.restarts,
+                "message": logtext.clean(each.message),
+            }
+        )
+        for each in report.containers
+    ]
+    return dg.MetadataValue.table(records=records, schema=_INSTANCE_COLUMNS)
+
+
+def failure_text(report: JobReport) -> str:
+    """Return why a job counts as failed, in one sentence."""
+    codes = ", ".join(f"{where} exited {code}" for where, code in report.exit_codes.items() if code)
+    detail = f" ({codes})" if codes else ""
+    return f"Job {report.job.name} ended {report.job.status_text}{detail}"
+
+
+def finished_events(
+    report: JobReport, identity: JobIdentity, metadata: Metadata
+) -> list[Event]:
+    """Return the events of a finished job: its own event first, then the check's.
+
+    The first tells whether the job was reported; both are one job's, in this order, so that the
+    check is evaluated against the materialization it belongs to.
+    """
+    key = dg.AssetKey(list(identity.asset))
+    tags = event_tags(report.job.name, report.job.status_text)
+    succeeded = report.job.status.is_success
+    own: dg.AssetMaterialization | dg.AssetObservation
+    if succeeded:
+        own = dg.AssetMaterialization(
+            asset_key=key, partition=identity.partition, metadata=metadata, tags=tags
+        )
+    else:
+        own = dg.AssetObservation(
+            asset_key=key,
+            partition=identity.partition,
+            description=failure_text(report),
+            metadata=metadata,
+            tags=tags,
+        )
+    return [own, check_evaluation(report, identity)]
+
+
+def check_evaluation(report: JobReport, identity: JobIdentity) -> dg.AssetCheckEvaluation:
+    """Return the verdict of the asset's own check on a finished job."""
+    succeeded = report.job.status.is_success
+    return dg.AssetCheckEvaluation(
+        asset_key=dg.AssetKey(list(identity.asset)),
+        check_name=CHECK_NAME,
+        passed=succeeded,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description=f"Job {report.job.name} ended DONE" if succeeded else failure_text(report),
+        metadata=_check_metadata(report),
+    )
+
+
+def _check_metadata(report: JobReport) -> Metadata:
+    metadata: Metadata = {JOB_NAME: str(report.job.name), STATUS: report.job.status_text}
+    if not report.job.status.is_success:
+        metadata[LOG] = dg.MetadataValue.md(logtext.markdown(report.log.lines, 4_000))
+    return metadata
+
+
+def check_result(report: JobReport, identity: JobIdentity) -> dg.AssetCheckResult:
+    """Return the same verdict for a run that waited for the job itself."""
+    evaluation = check_evaluation(report, identity)
+    return dg.AssetCheckResult(
+        asset_key=evaluation.asset_key,
+        check_name=evaluation.check_name,
+        passed=evaluation.passed,
+        severity=evaluation.severity,
+        description=evaluation.description,
+        metadata=evaluation.metadata,
+    )

@@ -1,0 +1,163 @@
+"""Starting the jobs of a step: names, identities, adoption, overlap."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from typing import Literal
+
+from dagster_spcs.client import SpcsClient, Submission
+from dagster_spcs.errors import JobNameInUse
+from dagster_spcs.identity import JobIdentity
+from dagster_spcs.names import JobName, choose_job_name
+from dagster_spcs.records import JobRecord
+from dagster_spcs.request import JobRequest
+
+Overlap = Literal["skip", "allow", "cancel_previous"]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where jobs of a code location live and how their names begin."""
+
+    database: str
+    schema: str
+    prefix: str
+
+
+@dataclass(frozen=True)
+class PlannedJob:
+    """A job to start for one asset and partition."""
+
+    request: JobRequest
+    compute_pool: str
+    asset: tuple[str, ...]
+    partition: str | None
+    run_id: str
+    attempt: int
+    blocking: bool
+
+
+@dataclass(frozen=True)
+class LaunchedJob:
+    """A job that is at the account now."""
+
+    name: JobName
+    identity: JobIdentity
+    planned: PlannedJob
+    adopted: bool
+
+
+def asset_prefix(place: Place, asset: Sequence[str]) -> str:
+    """Return how the names of an asset's jobs begin; other assets may share it."""
+    return choose_job_name(place.prefix, asset[-1], []).rpartition("_")[0] + "_"
+
+
+def name_of(place: Place, planned: PlannedJob) -> JobName:
+    """Return the job's name: the user's, else the same for the same attempt, always."""
+    if planned.request.name is not None:
+        return JobName.parse(planned.request.name, database=place.database, schema=place.schema)
+    name = choose_job_name(
+        place.prefix,
+        planned.asset[-1],
+        [*planned.asset, planned.partition, planned.run_id, planned.attempt],
+    )
+    return JobName(name, place.schema, place.database)
+
+
+def in_flight(
+    client: SpcsClient, place: Place, planned: Sequence[PlannedJob]
+) -> list[list[JobRecord]]:
+    """Return, for each planned job in order, unfinished jobs of its asset and partition that other
+    runs started."""
+    prefixes = {asset_prefix(place, each.asset) for each in planned}
+    found: dict[tuple[tuple[str, ...], str | None], list[tuple[JobRecord, JobIdentity]]] = {}
+    for prefix in sorted(prefixes):
+        for job in client.list(database=place.database, schema=place.schema, prefix=prefix):
+            identity = JobIdentity.from_comment(job.comment)
+            if identity is not None and not job.status.is_final:
+                found.setdefault((identity.asset, identity.partition), []).append((job, identity))
+    return [
+        [
+            job
+            for job, identity in found.get((each.asset, each.partition), [])
+            if identity.run_id != each.run_id
+        ]
+        for each in planned
+    ]
+
+
+def launch(
+    client: SpcsClient,
+    place: Place,
+    planned: Sequence[PlannedJob],
+    *,
+    at_once: int,
+    is_retry: bool,
+) -> list[LaunchedJob]:
+    """Submit the jobs concurrently and adopt those that stand there already.
+
+    Args:
+        client: runs the statements.
+        place: where the jobs live.
+        planned: one entry a job.
+        at_once: how many statements may be in flight.
+        is_retry: whether the step ran before; then an earlier job of the step that failed is
+            followed by a new one, and any other one is adopted.
+
+    Raises:
+        SubmissionFailed: if some were not started; it names those that were.
+        JobNameInUse: if a name belongs to a job that was not started by this run.
+    """
+    launched: list[LaunchedJob] = []
+    pending = list(planned)
+    while pending:
+        identities = [_identity(each) for each in pending]
+        submitted = client.submit_many(
+            [
+                Submission(each.request, name_of(place, each), each.compute_pool, text)
+                for each, identity in zip(pending, identities, strict=True)
+                for text in [identity.to_comment()]
+            ],
+            at_once=at_once,
+        )
+        again: list[PlannedJob] = []
+        for each, identity, outcome in zip(pending, identities, submitted, strict=True):
+            found = outcome.adopted
+            if found is None:
+                launched.append(LaunchedJob(outcome.name, identity, each, adopted=False))
+                continue
+            known = _own(outcome.name, found, each)
+            if is_retry and found.status.is_final and not found.status.is_success:
+                again.append(replace(each, attempt=each.attempt + 1))
+            else:
+                launched.append(LaunchedJob(outcome.name, known, each, adopted=True))
+        pending = again
+    order = {(each.asset, each.partition): index for index, each in enumerate(planned)}
+    return sorted(launched, key=lambda job: order[job.planned.asset, job.planned.partition])
+
+
+def _identity(planned: PlannedJob) -> JobIdentity:
+    now = datetime.now(timezone.utc)
+    timeout = planned.request.timeout
+    return JobIdentity(
+        asset=planned.asset,
+        partition=planned.partition,
+        run_id=planned.run_id,
+        attempt=planned.attempt,
+        blocking=planned.blocking,
+        submitted=now,
+        deadline=None if timeout is None else now + timeout,
+        note=planned.request.comment,
+    )
+
+
+def _own(name: JobName, found: JobRecord, planned: PlannedJob) -> JobIdentity:
+    identity = JobIdentity.from_comment(found.comment)
+    if identity is None:
+        raise JobNameInUse(name, "its comment is not one of dagster-spcs")
+    if (identity.asset, identity.partition) != (planned.asset, planned.partition):
+        asset = "/".join(identity.asset)
+        raise JobNameInUse(name, f"it was submitted for asset {asset}, {identity.partition or ''}")
+    if identity.run_id != planned.run_id:
+        raise JobNameInUse(name, f"it was submitted by run {identity.run_id}")
+    return identity

@@ -1,0 +1,52 @@
+"""Whether a step waits for its jobs: decided from the run's own selection and tags."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import dagster as dg
+
+Mode = Literal["auto", "deferred", "blocking"]
+_BACKFILL_TAG = "dagster/backfill"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What a step does, and why, for its log."""
+
+    blocking: bool
+    reason: str
+
+
+def decide(mode: Mode, *, waiting_assets: list[str], in_backfill: bool) -> Decision:
+    """Return whether to wait.
+
+    A step that defers yields nothing: what depends on it in the same run would be skipped, and a
+    backfill would count its partitions as failed. So ``auto`` waits in these two cases only.
+    """
+    if mode == "blocking":
+        return Decision(True, 'mode="blocking"')
+    if mode == "deferred":
+        return Decision(False, 'mode="deferred"')
+    if waiting_assets:
+        return Decision(True, f"the run also builds {', '.join(waiting_assets)} from it")
+    if in_backfill:
+        return Decision(True, "the run belongs to a backfill")
+    return Decision(False, "nothing in this run waits for the result")
+
+
+def decide_for_run(context: dg.AssetExecutionContext, mode: Mode) -> Decision:
+    """Return the decision for the run that ``context`` is part of."""
+    layer = context.job_def.asset_layer
+    selected = layer.executable_asset_keys
+    own = context.selected_asset_keys
+    children = {
+        child
+        for key in own
+        for child in layer.asset_graph.get(key).child_keys
+        if child in selected and child not in own
+    }
+    return decide(
+        mode,
+        waiting_assets=sorted(key.to_user_string() for key in children),
+        in_backfill=_BACKFILL_TAG in context.run.tags,
+    )

@@ -1,0 +1,131 @@
+"""Gathering what is known of finished jobs, with a bounded number of statements.
+
+With a warehouse: history of all in one statement, logs of fifty jobs a statement. Without:
+SHOW SERVICE CONTAINERS and SYSTEM$GET_SERVICE_LOGS of each job.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Literal
+
+from dagster_spcs.client import SpcsClient
+from dagster_spcs.errors import FunctionUnavailable, StatementError
+from dagster_spcs.names import JobName
+from dagster_spcs.records import ContainerRecord, HistoryRecord, JobLog, JobRecord
+
+MetadataSource = Literal["warehouse", "no-warehouse"]
+
+
+@dataclass(frozen=True)
+class JobReport:
+    """A finished job and everything the account told of it."""
+
+    job: JobRecord
+    containers: tuple[ContainerRecord, ...] = ()
+    log: JobLog = field(default_factory=lambda: JobLog(()))
+    history: HistoryRecord | None = None
+    family: str | None = None
+    missing: tuple[str, ...] = ()
+    """What could not be read, and why; it goes on the event instead of being dropped."""
+
+    @property
+    def started(self) -> datetime | None:
+        """When the first container started; told in whole seconds, so never before creation."""
+        first = min((each.started for each in self.containers if each.started), default=None)
+        return None if first is None else max(first, self.job.created_on)
+
+    @property
+    def completed(self) -> datetime:
+        """When the job ended."""
+        if self.history is not None and self.history.completed is not None:
+            return self.history.completed
+        return self.job.updated_on
+
+    @property
+    def exit_codes(self) -> dict[str, int]:
+        """Exit code by ``instance/container``, of those that have one."""
+        return {each.where: each.exit_code for each in self.containers if each.exit_code is not None}
+
+
+def gather(
+    client: SpcsClient,
+    jobs: Sequence[JobRecord],
+    *,
+    source: MetadataSource = "warehouse",
+    last_lines: int = 100,
+) -> list[JobReport]:
+    """Return a report for each finished job, in order.
+
+    What a refused statement leaves unknown is noted in ``missing``; a broken connection raises,
+    so that the whole is tried again later.
+    """
+    if not jobs:
+        return []
+    reports = {job.name: JobReport(job) for job in jobs}
+    if source == "warehouse":
+        _from_history(client, reports, jobs, last_lines)
+    for name, report in reports.items():
+        if not report.containers:
+            report = _containers_from_service(client, report)
+        if not report.log.lines:
+            report = _log_from_node(client, report, last_lines)
+        reports[name] = report
+    families: dict[str, str | None] = {}
+    for name, report in reports.items():
+        pool = report.job.compute_pool
+        if pool not in families:
+            families[pool] = client.instance_family(pool)
+        reports[name] = replace(report, family=families[pool])
+    return [reports[job.name] for job in jobs]
+
+
+def _from_history(
+    client: SpcsClient,
+    reports: dict[JobName, JobReport],
+    jobs: Sequence[JobRecord],
+    last_lines: int,
+) -> None:
+    try:
+        for name, history in client.history(jobs).items():
+            if name in reports:
+                reports[name] = replace(
+                    reports[name], history=history, containers=history.containers
+                )
+    except FunctionUnavailable:
+        pass  # not every account has it; the service itself tells the exit codes
+    except StatementError as error:
+        _note(reports, "history", error)
+    try:
+        for name, log in client.logs_of_many(jobs, last_lines=last_lines).items():
+            reports[name] = replace(reports[name], log=log)
+    except FunctionUnavailable:
+        pass
+    except StatementError as error:
+        _note(reports, "logs", error)
+
+
+def _note(reports: dict[JobName, JobReport], what: str, error: StatementError) -> None:
+    for name, report in reports.items():
+        reports[name] = _missing(report, what, error)
+
+
+def _missing(report: JobReport, what: str, error: StatementError) -> JobReport:
+    reason = str(error).splitlines()[0]
+    return replace(report, missing=(*report.missing, f"{what}: {reason}"))
+
+
+def _containers_from_service(client: SpcsClient, report: JobReport) -> JobReport:
+    try:
+        return replace(report, containers=tuple(client.containers(report.job.name)))
+    except StatementError as error:
+        return _missing(report, "containers", error)
+
+
+def _log_from_node(client: SpcsClient, report: JobReport, last_lines: int) -> JobReport:
+    # Fresh lines may not have reached the event table yet; the node has them at once.
+    try:
+        log = client.node_logs(report.job.name, report.containers, last_lines=last_lines)
+    except StatementError as error:
+        return _missing(report, "node logs", error)
+    return replace(report, log=log)

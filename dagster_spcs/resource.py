@@ -1,0 +1,105 @@
+"""``SpcsJobResource``: configuration in, client out."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from dagster_spcs.client import SpcsClient
+from dagster_spcs.errors import InvalidName
+from dagster_spcs.names import choose_job_name, split_name
+
+
+class SpcsJobResource(dg.ConfigurableResource):
+    """Runs job services on Snowpark Container Services.
+
+    Example:
+        .. code-block:: python
+
+            SpcsJobResource(
+                snowflake=SnowflakeResource(account=EnvVar("SNOWFLAKE_ACCOUNT"), ...),
+                compute_pool="CPU_S",
+            )
+    """
+
+    # Any resource with get_connection() will do; naming dagster_snowflake's class here would load
+    # dagster_snowflake, four times the cost of Dagster itself, wherever this module is imported.
+    snowflake: dg.ResourceDependency[dg.ConfigurableResource] = Field(
+        description="The `SnowflakeResource` whose connections are used.",
+    )
+    compute_pool: str | None = Field(
+        default=None, description="Compute pool of jobs that name none themselves."
+    )
+    database: str | None = Field(
+        default=None,
+        description="Database of the jobs. Default: the Snowflake resource's.",
+    )
+    schema_: str | None = Field(
+        default=None,
+        alias="schema",
+        description="Schema of the jobs. Default: the Snowflake resource's.",
+    )
+    job_name_prefix: str = Field(
+        default="DAGSTER",
+        description=(
+            "Beginning of every job's name. The polling sensor lists what begins so: give each"
+            " deployment that shares a schema its own."
+        ),
+    )
+    query_warehouse: str | None = Field(
+        default=None,
+        description="Warehouse of SQL that containers issue, for jobs that name none themselves.",
+    )
+    poll_seconds: float = Field(
+        default=5.0, gt=0, description="Seconds between two looks at jobs a run waits for."
+    )
+    submissions_at_once: int = Field(
+        default=16, ge=1, description="Statements in flight when several jobs are submitted."
+    )
+    log_lines: int = Field(
+        default=100, ge=0, le=1000, description="Last log lines shown on an event."
+    )
+
+    def place(self) -> tuple[str, str]:
+        """Return database and schema of the jobs, in stored form.
+
+        Raises:
+            InvalidName: if neither this resource nor its Snowflake resource names them.
+        """
+        database = self.database or getattr(self.snowflake, "database", None)
+        schema = self.schema_ or getattr(self.snowflake, "schema_", None)
+        if not database or not schema:
+            raise InvalidName(
+                f"{database}.{schema}",
+                "jobs live in a schema: set `database` and `schema` of SpcsJobResource or of its"
+                " SnowflakeResource",
+            )
+        return split_name(database)[0], split_name(schema)[0]
+
+    def account(self) -> str | None:
+        """Return the account's name where the Snowflake resource tells it."""
+        account = getattr(self.snowflake, "account", None)
+        return account if isinstance(account, str) else None
+
+    def prefix(self) -> str:
+        """Return the beginning of every job's name, checked, in stored form."""
+        prefix = split_name(self.job_name_prefix)[0].strip("_")
+        choose_job_name(prefix, "", [])
+        return prefix
+
+    @contextmanager
+    def get_client(self) -> Iterator[SpcsClient]:
+        """Open a client; its connection is opened at the first statement and closed at the end."""
+        # Imported here because the connector is costly and most processes never connect.
+        from dagster_spcs.session import SnowflakeSession
+
+        get_connection: Any = getattr(self.snowflake, "get_connection", None)
+        if get_connection is None:
+            raise TypeError(
+                f"SpcsJobResource.snowflake is a {type(self.snowflake).__name__}, which has no"
+                " get_connection(); give it a dagster_snowflake.SnowflakeResource"
+            )
+        with SpcsClient(SnowflakeSession(get_connection)) as client:
+            yield client

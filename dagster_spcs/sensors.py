@@ -1,0 +1,187 @@
+"""The polling sensor: a thin shell around ``report_finished``."""
+
+import time
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+import dagster as dg
+
+from dagster_spcs import events
+from dagster_spcs.client import SpcsClient
+from dagster_spcs.cursor import Cursor, report_finished
+from dagster_spcs.identity import JobIdentity
+from dagster_spcs.names import JobName
+from dagster_spcs.records import JobRecord
+from dagster_spcs.reports import MetadataSource, gather
+from dagster_spcs.resource import SpcsJobResource
+
+_BATCH = 50
+_EVENTS_A_PAGE = 1000
+_CLOCK_SLACK = timedelta(minutes=5)
+"""Between the clocks of the hosts that Dagster's own processes run on."""
+
+Found = tuple[JobRecord, JobIdentity]
+
+
+def build_spcs_polling_sensor(
+    *,
+    name: str = "spcs_polling_sensor",
+    minimum_interval_seconds: int = 30,
+    metadata: MetadataSource = "warehouse",
+    max_completions: int = 200,
+    max_seconds: float = 40.0,
+    default_status: dg.DefaultSensorStatus = dg.DefaultSensorStatus.RUNNING,
+    resource_key: str = "spcs",
+) -> dg.SensorDefinition:
+    """Build the sensor that records the end of every job of this code location.
+
+    A tick lists all jobs with one metadata statement; only for those that ended since does it ask
+    for more. A success becomes a materialization, any other end an observation; both evaluate the
+    asset's check ``spcs_job``. What was recorded already, by a tick that died or by a run that
+    waited, is not recorded again.
+
+    Args:
+        name: the sensor's name.
+        minimum_interval_seconds: at least this long between two ticks.
+        metadata: ``"warehouse"`` reads history and logs with table functions, ``"no-warehouse"``
+            reads exit codes and logs with statements that need none.
+        max_completions: at most so many jobs a tick; the rest is for the next one.
+        max_seconds: a tick starts no further batch after this long (a sensor's call is cut off
+            after 60 seconds by default).
+        default_status: whether the sensor runs without being switched on.
+        resource_key: under which the ``SpcsJobResource`` is bound.
+    """
+
+    @dg.sensor(
+        name=name,
+        minimum_interval_seconds=minimum_interval_seconds,
+        default_status=default_status,
+        required_resource_keys={resource_key},
+        description="Records the jobs that ended on Snowpark Container Services.",
+    )
+    def _tick(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        resource: SpcsJobResource = getattr(context.resources, resource_key)
+        # A cursor that cannot be read fails the tick: starting over in silence would be wrong.
+        cursor = Cursor.model_validate_json(context.cursor) if context.cursor else Cursor()
+        with resource.get_client() as client:
+            tick = _Tick(context, client, resource, metadata)
+            return tick.run(cursor, max_completions, max_seconds)
+
+    return _tick
+
+
+class _Tick:
+    """One evaluation."""
+
+    def __init__(
+        self,
+        context: dg.SensorEvaluationContext,
+        client: SpcsClient,
+        resource: SpcsJobResource,
+        source: MetadataSource,
+    ) -> None:
+        self._context = context
+        self._client = client
+        self._resource = resource
+        self._source = source
+
+    def run(self, cursor: Cursor, max_completions: int, max_seconds: float) -> dg.SensorResult:
+        database, schema = self._resource.place()
+        listed = self._client.list(
+            database=database, schema=schema, prefix=self._resource.prefix() + "_"
+        )
+        found = self._of_this_location(listed)
+        jobs = [job for job, _ in found.values()]
+        held = self._about_to_be_recorded(found)
+        begun = time.monotonic()
+        asset_events: list[events.Event] = []
+        reported = 0
+        while reported < max_completions and time.monotonic() - begun < max_seconds:
+            limit = min(_BATCH, max_completions - reported)
+            fresh, cursor = report_finished(jobs, cursor, limit=limit, held=held)
+            if not fresh:
+                break
+            reported += len(fresh)
+            asset_events += self._events([found[job.name] for job in fresh])
+        in_flight = sum(not job.status.is_final for job in jobs)
+        if asset_events:
+            return dg.SensorResult(asset_events=asset_events, cursor=cursor.model_dump_json())
+        return dg.SensorResult(
+            skip_reason=f"{in_flight} jobs in flight, none finished since the last tick.",
+            cursor=cursor.model_dump_json(),
+        )
+
+    def _of_this_location(self, jobs: Sequence[JobRecord]) -> dict[JobName, Found]:
+        repository = self._context.repository_def
+        assert repository is not None
+        known = {tuple(key.path) for key in repository.asset_graph.get_all_asset_keys()}
+        found = {}
+        strangers = 0
+        for job in jobs:
+            identity = JobIdentity.from_comment(job.comment)
+            if identity is not None and identity.asset in known:
+                found[job.name] = (job, identity)
+            else:
+                strangers += not job.status.is_final
+        if strangers:
+            self._context.log.info(
+                f"{strangers} jobs in flight begin with {self._resource.prefix()}_ and belong to"
+                " no asset of this code location."
+            )
+        return found
+
+    def _about_to_be_recorded(self, found: Mapping[JobName, Found]) -> set[JobName]:
+        """Jobs that ended while the run that waits for them is still there to record them."""
+        held = set()
+        for name, (job, identity) in found.items():
+            if identity.blocking and job.status.is_final:
+                run = self._context.instance.get_run_by_id(identity.run_id)
+                if run is not None and not run.is_finished:
+                    held.add(name)
+        return held
+
+    def _events(self, fresh: Sequence[Found]) -> list[events.Event]:
+        reported = self._reported(fresh)
+        unreported = [each for each in fresh if each[0].name.name not in reported]
+        reports = gather(
+            self._client,
+            [job for job, _ in unreported],
+            source=self._source,
+            last_lines=self._resource.log_lines,
+        )
+        account = self._resource.account()
+        made: list[events.Event] = []
+        for report, (_, identity) in zip(reports, unreported, strict=True):
+            metadata = events.job_metadata(report, identity, account=account)
+            made += events.finished_events(report, identity, metadata)
+        return made
+
+    def _reported(self, fresh: Sequence[Found]) -> set[str]:
+        """Names of jobs whose end is in Dagster's event log already.
+
+        Events are searched from the time of submission on, by the clock of Dagster's own hosts,
+        so the account's clock does not matter.
+        """
+        instance = self._context.instance
+        since: dict[tuple[str, ...], float] = {}
+        for _, identity in fresh:
+            at = (identity.submitted - _CLOCK_SLACK).timestamp()
+            since[identity.asset] = min(at, since.get(identity.asset, at))
+        names: set[str] = set()
+        for path, after in since.items():
+            records_filter = dg.AssetRecordsFilter(
+                asset_key=dg.AssetKey(list(path)), after_timestamp=after
+            )
+            for fetch in (instance.fetch_materializations, instance.fetch_observations):
+                page: str | None = None
+                while True:
+                    result = fetch(records_filter, limit=_EVENTS_A_PAGE, cursor=page)
+                    for record in result.records:
+                        event = record.asset_materialization or record.asset_observation
+                        tags = (event.tags if event is not None else None) or {}
+                        if tags.get(events.STATUS_TAG) not in (None, "SUBMITTED"):
+                            names.add(tags.get(events.JOB_TAG, ""))
+                    if not result.has_more:
+                        break
+                    page = result.cursor
+        return names

@@ -1,0 +1,105 @@
+"""Waiting for jobs in the run: one listing an interval, and log lines as they come."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from dagster_spcs.client import SpcsClient
+from dagster_spcs.errors import StatementError
+from dagster_spcs.launch import LaunchedJob
+from dagster_spcs.names import JobName
+from dagster_spcs.records import JobRecord
+from dagster_spcs.request import JobRequest
+from dagster_spcs.spec import ServiceSpec
+from dagster_spcs.status import JobStatus
+
+MOST_FOLLOWED = 10
+"""Jobs whose logs are followed live; each container costs a statement an interval."""
+
+
+class LogFollower:
+    """Prints each line of one container once, in order, however the reads overlap."""
+
+    def __init__(
+        self, client: SpcsClient, name: JobName, instance: int, container: str, label: str
+    ) -> None:
+        self._client = client
+        self._name = name
+        self._instance = instance
+        self._container = container
+        self._label = label
+        self._last = ""
+        self._seen_at_last: set[str] = set()
+
+    def read(self) -> list[str]:
+        """Return the lines that came since the last call."""
+        text = self._client.follow(self._name, self._instance, self._container, self._last)
+        fresh: list[str] = []
+        for stamped in text.split("\n") if text else []:
+            stamp, _, line = stamped.partition(" ")
+            if stamp < self._last or (stamp == self._last and stamped in self._seen_at_last):
+                continue
+            if stamp != self._last:
+                self._last, self._seen_at_last = stamp, set()
+            self._seen_at_last.add(stamped)
+            fresh.append(f"{self._label}{line}")
+        return fresh
+
+
+def containers_of(request: JobRequest) -> list[tuple[int, str]]:
+    """Return instance and name of each container, as far as the request tells."""
+    if not isinstance(request.spec, ServiceSpec):
+        return []
+    return [
+        (instance, container.name)
+        for instance in range(request.replicas)
+        for container in request.spec.containers
+    ]
+
+
+def wait_and_stream(
+    client: SpcsClient,
+    launched: Sequence[LaunchedJob],
+    *,
+    poll_seconds: float,
+    emit: Callable[[str], None],
+    warn: Callable[[str], None],
+) -> Iterator[tuple[LaunchedJob, JobRecord]]:
+    """Yield each job as it ends; lines of at most ``MOST_FOLLOWED`` jobs go to ``emit``."""
+    by_name = {each.name: each for each in launched}
+    followers = {
+        each.name: [
+            LogFollower(client, each.name, instance, container, label)
+            for instance, container in containers_of(each.planned.request)
+            for label in [_label(each, instance, container, len(launched))]
+        ]
+        for each in launched[:MOST_FOLLOWED]
+    }
+    told: set[JobName] = set()
+
+    def read(name: JobName, *, last: bool) -> None:
+        for follower in followers.get(name, []):
+            try:
+                for line in follower.read():
+                    emit(line)
+            except StatementError as error:
+                # A container that has not started has no log yet; after the end it matters.
+                if last and name not in told:
+                    told.add(name)
+                    warn(f"the log of {name} could not be followed to its end: {error}")
+
+    def on_poll(jobs: Sequence[JobRecord]) -> None:
+        for job in jobs:
+            if job.status is not JobStatus.PENDING:
+                read(job.name, last=False)
+
+    for job in client.wait(by_name, poll_seconds=poll_seconds, on_poll=on_poll):
+        read(job.name, last=True)
+        yield by_name[job.name], job
+
+
+def _label(job: LaunchedJob, instance: int, container: str, jobs: int) -> str:
+    parts = []
+    if jobs > 1:
+        parts.append(job.planned.partition or job.planned.asset[-1])
+    if len(containers_of(job.planned.request)) > 1:
+        parts.append(f"{instance}/{container}")
+    return f"[{' '.join(parts)}] " if parts else ""

@@ -1,0 +1,173 @@
+"""What a product review says that a list made for social media does not know.
+
+Valences have VADER's scale, -4 to 4. The parts: words VADER lacks or rates for another use (a
+*charged* battery is no accusation), phrases whose words mislead one by one ("waste of money", "no
+problems"), look-alikes that say nothing ("smells like"), words of undecided people, and emojis.
+
+The list was extended after looking at which bundled reviews with an odd id were missed, and never
+at which with an even one. As the same hand wrote list and reviews, even the even half flatters it:
+expect less of texts from elsewhere.
+"""
+
+WORDS: dict[str, float] = {
+    # how it is made
+    "sturdy": 2.0, "durable": 2.0, "solid": 1.4, "robust": 1.8, "rugged": 1.2, "premium": 1.2,
+    "flimsy": -2.2, "cheaply": -1.8, "cheap": -0.6, "shoddy": -2.4, "tacky": -1.4, "brittle": -1.6,
+    "wobbly": -1.6, "wobbles": -1.4, "rattles": -1.3, "rattle": -1.2, "warped": -1.8,
+    # how it holds up
+    "broke": -2.0, "broken": -2.1, "breaks": -1.6, "snapped": -2.0, "cracked": -2.0, "crack": -1.4,
+    "leaks": -2.0, "leak": -1.6, "leaked": -2.0, "leaking": -2.0, "leaky": -2.0, "rust": -1.6,
+    "rusted": -2.0, "rusty": -1.8, "peeling": -1.6, "peeled": -1.5, "frayed": -1.6, "torn": -1.8,
+    "tore": -1.8, "ripped": -1.8, "scratched": -1.3, "dented": -1.5, "chipped": -1.5,
+    "jammed": -1.6, "jams": -1.6, "clogs": -1.5, "clogged": -1.5, "overheats": -2.0,
+    "overheated": -1.8, "melted": -1.8, "burnt": -1.4, "dies": -1.8, "died": -2.2, "dead": -2.2,
+    "crashes": -1.8, "freezes": -1.4, "disconnects": -1.8, "drops": -0.8, "drains": -1.2,
+    # how it does its work
+    "reliable": 2.1, "dependable": 2.0, "unreliable": -2.2, "effortless": 2.0,
+    "effortlessly": 2.0, "intuitive": 1.8, "seamless": 1.8, "seamlessly": 1.8, "flawless": 2.8,
+    "flawlessly": 2.8, "smooth": 1.3, "smoothly": 1.5, "fast": 1.0, "quick": 0.9, "quickly": 0.8,
+    "quiet": 1.3, "silent": 1.0, "crisp": 1.5, "comfy": 2.0, "cozy": 1.8, "lightweight": 1.2,
+    "spotless": 1.8, "evenly": 1.0, "snug": 1.0, "versatile": 1.6, "generous": 1.6,
+    "slow": -1.1, "slowly": -0.8, "noisy": -1.5, "loud": -0.8, "clumsy": -1.4, "clunky": -1.5,
+    "fiddly": -1.2, "finicky": -1.4, "laggy": -1.6, "blurry": -1.6, "grainy": -1.2, "tinny": -1.5,
+    "muffled": -1.4, "uneven": -1.2, "unevenly": -1.2, "soggy": -1.2, "soaked": -1.3,
+    "stinks": -2.2, "stink": -2.0, "smelly": -1.6, "mould": -1.6, "mold": -1.6, "moldy": -2.0,
+    "mouldy": -2.0, "uncomfortable": -1.8, "inaccurate": -1.8, "misleading": -2.0,
+    "incompatible": -1.5, "unusable": -2.6,
+    # more of the same
+    "survived": 1.4, "survives": 1.2, "lasts": 1.2, "saved": 1.5, "saves": 1.4, "shines": 1.3,
+    "glides": 1.3, "magic": 1.8, "inherit": 1.4, "cosy": 1.8, "roomy": 1.8, "spacious": 1.8,
+    "waterproof": 1.2, "dry": 0.9, "light": 0.5, "compact": 1.0, "handy": 1.8, "accurate": 1.6,
+    "precise": 1.5, "stable": 1.3, "steady": 1.0, "tough": 1.0, "beautifully": 2.4, "bravo": 2.2,
+    "must-have": 2.0, "copes": 1.0, "unbelievable": 1.2, "jealous": 0.0, "balanced": 1.0,
+    "natural": 0.8, "better": 1.3, "stylish": 1.8, "sleek": 1.5, "responsive": 1.3,
+    "breathable": 1.4, "long-lasting": 1.8, "hassle-free": 2.0, "trusty": 1.8, "speedy": 1.2,
+    "bent": -1.6, "bends": -1.2, "loose": -1.4, "cramped": -1.6, "stiff": -0.8, "sticks": -1.2,
+    "swelled": -2.0, "swollen": -2.0, "bulging": -1.8, "brick": -1.4, "bricked": -2.2,
+    "paperweight": -2.2, "burns": -1.2, "burned": -1.5, "headache": -1.8, "headaches": -1.8,
+    "cramp": -1.5, "itchy": -1.5, "sore": -1.3, "tight": -0.7, "hiss": -1.3, "hisses": -1.4,
+    "static": -0.9, "flickers": -1.6, "flicker": -1.4, "glitch": -1.6, "glitchy": -1.8,
+    "glitches": -1.6, "buggy": -1.8, "unresponsive": -1.6, "incomplete": -1.5, "late": -0.8,
+    "thin": -0.5, "flaked": -1.6, "flaking": -1.6, "flakes": -1.3, "corroded": -1.8,
+    "rip-off": -2.8, "ripoff": -2.8, "unsafe": -2.2, "supposedly": -1.2, "claimed": -0.8,
+    "barely": -1.0, "uninstalled": -1.4, "stopped": -1.2, "stops": -1.0, "wet": -0.8,
+    "smell": -0.8, "drips": -1.2, "dripped": -1.3, "dribbles": -1.2, "sweaty": -1.3,
+    "clammy": -1.6, "strangles": -1.8, "shreds": -1.4, "fades": -1.2, "faded": -1.4,
+    "loses": -1.2, "lost": -1.3, "weak": -1.4, "joke": -1.6, "unacceptable": -2.4,
+    "knockoff": -1.8, "outdated": -1.3, "bulky": -1.0, "awkward": -1.2, "itch": -1.2,
+    # what one makes of it
+    "bargain": 1.8, "gem": 2.2, "keeper": 1.8, "superior": 2.0, "upgrade": 1.2,
+    "overpriced": -2.0, "pricey": -0.8, "underwhelming": -1.8, "underwhelmed": -1.8,
+    "mediocre": -1.6, "meh": -0.8, "rubbish": -2.4, "junk": -2.4, "garbage": -2.6, "trash": -2.2,
+    "landfill": -2.0, "gimmick": -1.6, "gimmicky": -1.6, "defective": -2.4, "faulty": -2.3,
+    "lemon": -1.4, "refund": -1.4, "refunded": -1.0, "returned": -1.2, "returning": -1.4,
+    "unhelpful": -2.0, "regret": -2.0, "avoid": -1.8, "average": 0.0, "okay": 0.5, "ok": 0.5,
+    "fine": 0.8, "decent": 1.1, "adequate": 0.4, "recommend": 1.9, "recommended": 1.9,
+    # rated by VADER for another use
+    "charge": 0.0, "charged": 0.0, "charges": 0.0, "charging": 0.0, "pressure": 0.0, "fire": 0.0,
+    "alarm": 0.0, "block": 0.0, "blocks": 0.0, "blocking": 0.0, "cut": 0.0, "cuts": 0.0,
+    "cutting": 0.0, "drop": 0.0, "dropped": 0.0, "cancelling": 0.0, "canceling": 0.0, "hand": 0.0,
+    "pretty": 0.6, "no": -0.5, "like": 1.0, "want": 0.0, "wanted": 0.0, "number": 0.0,
+    "matter": 0.0, "matters": 0.0, "hard": -0.4, "tank": 0.0, "kind": 0.6, "dark": 0.0,
+    "share": 0.0, "play": 0.0, "straight": 0.0, "certain": 0.0, "help": 0.6, "novel": 0.0,
+    "fit": 0.0,
+}  # fmt: skip
+
+PHRASES: dict[str, float] = {
+    "waste of money": -3.2, "waste of time": -3.0, "waste your money": -3.2, "money back": -1.6,
+    "stopped working": -2.6, "stops working": -2.2, "quit working": -2.6, "does not work": -2.4,
+    "doesn't work": -2.4, "did not work": -2.2, "didn't work": -2.2, "never worked": -2.6,
+    "gave up": -1.6, "given up": -1.4, "fell apart": -2.6, "falls apart": -2.4,
+    "falling apart": -2.4, "fell off": -1.4, "came off": -1.2, "broke off": -2.0, "wore out": -1.5,
+    "sent it back": -2.0, "send it back": -2.0, "sending it back": -2.2, "went back": -1.2,
+    "do not buy": -3.2, "don't buy": -3.2, "would not buy": -2.6, "wouldn't buy": -2.6,
+    "never buy": -2.8, "never again": -2.6, "stay away": -2.8, "steer clear": -2.6,
+    "look elsewhere": -2.2, "save your money": -2.8, "not worth": -2.3, "isn't worth": -2.3,
+    "not recommend": -2.6, "cannot recommend": -2.6, "can't recommend": -2.6,
+    "let down": -2.0, "letdown": -2.0, "falls short": -1.6, "no help": -1.6, "too small": -1.2,
+    "too big": -1.0, "too loud": -1.4, "too heavy": -1.0, "too hot": -1.0, "too short": -1.1,
+    "too tight": -1.1, "too weak": -1.4, "too expensive": -1.6, "too bad": -1.6,
+    "one star": -3.0, "zero stars": -3.2, "nothing special": -0.4, "could be better": -0.8,
+    "supposed to": -0.4,
+    "never let us down": 2.4, "never let me down": 2.4, "never lets me down": 2.4,
+    "let us down": -2.0, "let me down": -2.0, "bone dry": 2.0, "was dry": 1.4, "stay dry": 1.6,
+    "stays dry": 1.6, "stayed dry": 1.8, "kept me dry": 1.8, "kept us dry": 1.8, "as promised": 1.6,
+    "paid for itself": 2.4, "pays for itself": 2.2, "customer for life": 2.6, "what more": 1.8,
+    "what else do you want": 1.8, "everything i need": 1.8, "exactly what i": 1.8,
+    "just what i": 1.8, "just right": 1.8, "spot on": 2.0, "top notch": 2.4, "top-notch": 2.4,
+    "second to none": 2.4, "bless you": 2.0, "at last": 1.2, "simply works": 2.0,
+    "just works": 2.0, "works well": 1.7, "works perfectly": 2.6, "works great": 2.4,
+    "works fine": 1.0, "still works": 1.5, "works as": 0.8, "use it every day": 1.4,
+    "use it daily": 1.2, "life easier": 1.8, "live without": 1.6, "work without": 1.2,
+    "no hesitation": 1.8, "without hesitation": 1.8, "nothing to criticise": 2.0,
+    "nothing to complain": 2.0, "no drama": 1.5, "no fuss": 1.6, "no worries": 1.4,
+    "no bounce": 1.0, "higher praise": 2.6, "stroke of genius": 2.6, "rock solid": 2.2,
+    "well made": 2.2, "well built": 2.2, "well sewn": 2.0, "well designed": 2.2,
+    "well thought out": 2.2, "well packed": 1.0, "weighs nothing": 1.6, "keep forgetting": 1.0,
+    "must have": 0.6, "can't get enough": 2.2, "plastic taste": -1.4, "better than": 1.3,
+    "worse than": -1.8, "blown away": 2.4, "for years": 0.4, "a second one": 1.2,
+    "second one": 1.0, "every evening": 0.6, "survived everything": 2.0,
+    "falls out": -1.6, "fell out": -1.5, "fell down": -1.6, "falls off": -1.6, "get wet": -1.6,
+    "got wet": -1.6, "gets wet": -1.6, "wet through": -2.2, "wet inside": -1.8,
+    "water comes in": -2.0, "water came in": -2.0, "water gets in": -2.0, "lets water": -2.0,
+    "nothing came through": 2.0, "by itself": -0.6, "turns itself off": -1.6,
+    "turned itself off": -1.6, "turned off by itself": -2.0, "turns off by itself": -1.8,
+    "shuts off": -1.4, "cuts out": -1.8, "cut out": -1.4, "gave out": -2.0, "broke down": -1.6,
+    "a joke": -2.2, "bad joke": -2.4, "not our problem": -2.2, "never arrived": -2.5,
+    "never answered": -2.2, "no answer": -1.6, "no reply": -1.6, "doesn't fit": -1.6,
+    "didn't fit": -1.6, "does not fit": -1.6, "way too": -1.4, "far too": -1.4, "much too": -1.2,
+    "too much work": -1.6, "rip off": -2.6, "threw it away": -2.0, "thrown away": -1.6,
+    "in the bin": -2.0, "in the trash": -2.2, "into the trash": -2.2, "charity shop": -1.4,
+    "sent back": -2.0, "send back": -1.8, "they go back": -2.0, "back they go": -2.0,
+    "back it goes": -2.0, "going back": -1.8, "planned obsolescence": -2.4,
+    "thanks for nothing": -3.2, "no thanks": -1.8, "shame on": -2.6, "who thought": -1.4,
+    "not safe": -2.2, "smells of": -1.4, "smelled of": -1.4, "tastes of": -1.2,
+    "nothing happens": -1.8, "nothing helps": -1.8, "nothing works": -2.0, "i expected": -0.8,
+    "expected more": -1.8, "expected better": -1.8, "in reality": -0.6, "in real life": -0.8,
+    "so-called": -1.2, "don't believe": -1.8, "do not believe": -1.8, "not even": -1.0,
+    "no way to": -1.2, "again and again": -0.6, "never get": -1.2, "never gets": -1.2,
+    "and a bit": 0.0, "a fantasy": -1.8, "worst": -3.1,
+    "highly recommend": 3.0, "five stars": 3.0, "5 stars": 3.0, "buy again": 2.4,
+    "buy it again": 2.4, "buy another": 2.0, "bought another": 2.0, "bought a second": 2.2,
+    "ordered another": 2.0, "ordered a second": 2.0, "worth every": 2.6, "worth it": 2.0,
+    "well worth": 2.3, "worth the money": 2.0, "worth the price": 2.0, "value for money": 1.6,
+    "like a charm": 2.6, "like new": 1.6, "as new": 1.2, "as advertised": 1.4,
+    "as described": 1.3, "no complaints": 2.2, "no problems": 1.8, "no problem": 1.6,
+    "no issues": 1.8, "no trouble": 1.7, "not a single": 0.0, "no regrets": 2.2,
+    "no leaks": 1.8, "no rattle": 1.2, "no mess": 1.4, "no smell": 1.0, "never fails": 2.2,
+    "can't go wrong": 2.2, "cannot go wrong": 2.2, "could not be happier": 3.2,
+    "couldn't be happier": 3.2, "can't fault": 2.2, "cannot fault": 2.2, "game changer": 2.6,
+    "game-changer": 2.6, "life saver": 2.4, "lifesaver": 2.4, "exceeded my expectations": 2.6,
+    "holds up": 1.4, "held up": 1.4, "still going strong": 2.4, "stood up": 1.0,
+    "so far so good": 1.3,
+    "does the job": 0.6, "does its job": 0.6, "does what it says": 1.2, "does what it should": 1.2,
+    "easy to": 1.6, "hard to": -1.1, "hard to beat": 2.2, "wish i had bought": 1.8,
+}  # fmt: skip
+
+# Here "like" compares and "well" or "kind" fills.
+NEUTRAL_PHRASES = (
+    "smells like", "smelled like", "sounds like", "sounded like", "feels like", "felt like",
+    "looks like", "looked like", "tastes like", "tasted like", "acts like", "something like",
+    "just like", "like a", "like the", "like an", "as well", "kind of", "sort of", "pretty much",
+    "free of", "in case", "at least", "no longer", "no one", "please note", "number of",
+    "as a gift", "gift for", "as clever", "looks that", "would like to", "i'd like to",
+)  # fmt: skip
+
+# Who writes this has weighed up and not come down on a side.
+HEDGES = (
+    "can't decide", "cannot decide", "undecided", "on balance", "neither", "a draw",
+    "depends on", "mixed feelings", "mixed bag", "so-so", "nothing special", "it's okay", "it's ok",
+    "it is okay", "all right", "alright", "have everything", "will do", "would do",
+    "too early to", "too soon to", "jury is still out", "middling", "average", "mediocre",
+    "on the other hand", "some days", "can't say", "cannot say", "might or might not",
+    "as expected", "nothing more", "others do the same",
+)  # fmt: skip
+
+EMOJIS: dict[str, float] = {
+    "👍": 2.2, "👎": -2.4, "😡": -2.8, "🤬": -3.0, "😠": -2.4, "😍": 3.0, "🥰": 3.0, "❤": 2.6,
+    "💚": 2.4, "💙": 2.4, "💜": 2.4, "🧡": 2.4, "😊": 2.2, "🙂": 1.2, "😃": 2.2, "😀": 2.0,
+    "😁": 2.0,
+    "🤩": 2.8, "🎉": 2.0, "👏": 2.0, "💯": 2.2, "⭐": 1.6, "🌟": 1.8, "🙏": 1.2, "😢": -1.8,
+    "😭": -1.6, "😞": -2.0, "😔": -1.8, "😤": -1.8, "🙄": -1.6, "🤮": -3.0, "🤢": -2.6, "💩": -2.4,
+    "💔": -2.2, "😂": 0.8, "🤣": 0.8, "😕": -1.2, "🙁": -1.6, "😒": -1.6, "🤦": -1.6,
+}  # fmt: skip

@@ -1,0 +1,1 @@
+"""Tests of the container image in ``definitions/text_analysis``."""
