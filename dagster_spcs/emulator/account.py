@@ -109,8 +109,9 @@ class Account:
                     if instance.status in ("PENDING", "READY", "TERMINATING"):
                         instance.status = "FAILED"
                         for container in instance.containers:
-                            container.status = "FAILED"
-                            container.message = "Encountered fatal error"
+                            if container.status in ("PENDING", "READY"):
+                                container.status = "FAILED"
+                                container.message = "Encountered fatal error"
                 self.finish(job, JobStatus.INTERNAL_ERROR, "Job has encountered an error")
 
     def next_id(self) -> int:
@@ -159,6 +160,7 @@ class Account:
                 "owner": pool.owner,
                 "auto_suspend_secs": pool.auto_suspend_secs,
                 "auto_resume": pool.auto_resume,
+                "suspended": pool.suspended,
                 "comment": pool.comment,
             },
         )

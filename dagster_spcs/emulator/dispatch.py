@@ -6,9 +6,10 @@ DROP SERVICE and SHOW SERVICE … as one opaque command.
 
 import inspect
 import re
+from collections.abc import Sequence
 
 from dagster_spcs.emulator import statements
-from dagster_spcs.emulator.answers import Result, SqlError, not_emulated
+from dagster_spcs.emulator.answers import Column, Result, SqlError, not_emulated
 from dagster_spcs.emulator.registry import (
     ACCOUNT_TABLES,
     METHODS,
@@ -18,36 +19,45 @@ from dagster_spcs.emulator.registry import (
     Context,
     Handler,
 )
-from dagster_spcs.emulator.words import Kind, Words, tokenize
+from dagster_spcs.emulator.words import Kind, Words, leading_words, tokenize
 
 __all__ = ["Rewritten", "answer", "statements"]
 
-_LEADING = re.compile(
-    r"(?:\s|--[^\n]*\n|//[^\n]*\n|/\*.*?\*/)*((?:[A-Za-z_]+\s+){0,5}[A-Za-z_]*)", re.DOTALL
-)
 _LONGEST = max(len(phrase) for phrase in STATEMENTS)
 _OUR_FUNCTIONS = re.compile(
     r"SPCS_|GET_JOB_HISTORY|SYSTEM\$|CURRENT_(?:ROLE|WAREHOUSE|USER|ACCOUNT|ORGANIZATION)",
     re.IGNORECASE,
 )
+_REPLACED = re.compile(r"TABLE|CURRENT_\w+", re.IGNORECASE)
+_LOOKING = ("SHOW", "DESC", "DESCRIBE")
 
 
 class Rewritten:
-    """A query for fakesnow in which functions of ours became tables of rows, and values."""
+    """A query for fakesnow in which functions of ours became tables of rows, and values.
 
-    def __init__(self, text: str, tables: list[str]) -> None:
+    ``binds`` are the places of the binds that are left; the others were read by our functions.
+    """
+
+    def __init__(self, text: str, tables: list[str], binds: list[int]) -> None:
         self.text = text
         self.tables = tables
+        self.binds = binds
 
 
-async def answer(text: str, binds: list[str | None], context: Context) -> Result | Rewritten | None:
+async def answer(
+    text: str, binds: list[str | None], context: Context, *, only_describe: bool = False
+) -> Result | Rewritten | None:
     """Answer a statement of ours; None if it is fakesnow's as it stands.
+
+    With ``only_describe`` the client asks for the columns, and nothing may happen.
 
     Raises:
         SqlError: as the account would refuse it.
     """
     handler, length = _find(text)
     if handler is not None:
+        if only_describe and leading_words(text, 1)[0] not in _LOOKING:
+            return Result((Column("status"),), [])
         words = Words(text, binds)
         for _ in range(length):
             words.step()
@@ -56,16 +66,15 @@ async def answer(text: str, binds: list[str | None], context: Context) -> Result
         return None
     words = Words(text, binds)
     if words.take("CALL") or words.take("SELECT"):
-        result = await _function_call(words, context)
+        result = await _function_call(words, context, only_describe=only_describe)
         if result is not None:
             return result
     return await _rewrite(text, binds, context)
 
 
 def _find(text: str) -> tuple[Handler | None, int]:
-    match = _LEADING.match(text)
-    leading = match[1].upper().split() if match else []
-    for length in range(min(_LONGEST, len(leading)), 0, -1):
+    leading = leading_words(text, _LONGEST)
+    for length in range(len(leading), 0, -1):
         handler = STATEMENTS.get(tuple(leading[:length]))
         if handler is not None:
             return handler, length
@@ -77,7 +86,9 @@ async def _call(handler: Handler, words: Words, context: Context) -> Result:
     return await result if inspect.isawaitable(result) else result
 
 
-async def _function_call(words: Words, context: Context) -> Result | None:
+async def _function_call(
+    words: Words, context: Context, *, only_describe: bool
+) -> Result | None:
     """``CALL`` or ``SELECT`` of one method of a service, or of one system function."""
     token = words.here
     if token.kind is Kind.WORD and token.value.upper().startswith("SYSTEM$"):
@@ -99,18 +110,28 @@ async def _function_call(words: Words, context: Context) -> Result | None:
     method = ahead.word()
     if method not in METHODS:
         raise not_emulated(f"!{method}")
+    if only_describe:
+        return Result((Column(method),), [])
     return await _call(METHODS[method], words, context)
 
 
-async def _rewrite(text: str, binds: list[str | None], context: Context) -> Rewritten | None:
+async def _rewrite(
+    text: str, binds: Sequence[str | None], context: Context
+) -> Rewritten | None:
     pieces: list[str] = []
     tables: list[str] = []
-    done = 0
+    left: list[int] = []
+    done = passed = 0
     try:
         for token in tokenize(text):
-            if token.start < done or token.kind is not Kind.WORD:
+            if token.start < done:
                 continue
-            words = Words(text[token.start :], binds)
+            if token.kind is Kind.BIND:
+                left.append(passed)
+                passed += 1
+            if token.kind is not Kind.WORD or not _REPLACED.fullmatch(token.value):
+                continue
+            words = Words(text[token.start :], binds[passed:])
             replacement = _session_function(words, context)
             if replacement is None and token.value.upper() == "TABLE":
                 result = await _table_function(words, context)
@@ -120,13 +141,14 @@ async def _rewrite(text: str, binds: list[str | None], context: Context) -> Rewr
             if replacement is not None:
                 pieces += [text[done : token.start], replacement]
                 done = token.start + words.behind
+                passed += words.binds_read
     except BaseException:
         for name in tables:
             context.tables.drop_rows(name)
         raise
     if not pieces:
         return None
-    return Rewritten("".join([*pieces, text[done:]]), tables)
+    return Rewritten("".join([*pieces, text[done:]]), tables, left)
 
 
 def _session_function(words: Words, context: Context) -> str | None:

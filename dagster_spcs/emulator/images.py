@@ -7,6 +7,7 @@ only the last counts.
 
 import hashlib
 import json
+import posixpath
 import re
 import shlex
 import shutil
@@ -87,7 +88,7 @@ def read_build_context(folder: Path, root: Path) -> Image:
             shutil.rmtree(root)
             root.mkdir()
         elif instruction == "WORKDIR":
-            workdir = workdir / _expand(text, env)
+            workdir = _absolute(workdir, _expand(text, env))
             (root / workdir.relative_to("/")).mkdir(parents=True, exist_ok=True)
         elif instruction == "ENV":
             env.update(_assignments(text, env))
@@ -111,9 +112,13 @@ def read_build_context(folder: Path, root: Path) -> Image:
 def _instructions(text: str) -> Iterator[tuple[str, str]]:
     joined = re.sub(r"\\[ \t]*\n", " ", re.sub(r"(?m)^\s*#.*\n?", "", text))
     for line in joined.splitlines():
-        word, _, rest = line.strip().partition(" ")
-        if word:
-            yield word.upper(), rest.strip()
+        if words := line.split(maxsplit=1):
+            yield words[0].upper(), "".join(words[1:]).strip()
+
+
+def _absolute(workdir: PurePosixPath, path: str) -> PurePosixPath:
+    # As in a container, the root is its own parent: no path leads out of the image.
+    return PurePosixPath("/" + posixpath.normpath(workdir / path).lstrip("/"))
 
 
 def _expand(text: str, env: dict[str, str]) -> str:
@@ -142,7 +147,7 @@ def _copy(folder: Path, root: Path, workdir: PurePosixPath, text: str) -> None:
     if any(word.startswith("--from") for word in words):
         return  # from another stage, which is not built
     *sources, target = [word for word in words if not word.startswith("--")]
-    inside = workdir / target
+    inside = _absolute(workdir, target)
     destination = root / inside.relative_to("/")
     into_folder = target.endswith(("/", ".")) or len(sources) > 1
     for source in sources:
@@ -153,7 +158,7 @@ def _copy(folder: Path, root: Path, workdir: PurePosixPath, text: str) -> None:
             if not path.resolve().is_relative_to(folder.resolve()):
                 raise UnreadableImage(f"{folder}: COPY {source} leaves the build context")
             if path.is_dir():
-                shutil.copytree(path, destination, dirs_exist_ok=True)
+                shutil.copytree(path, destination, symlinks=True, dirs_exist_ok=True)
             elif into_folder or len(found) > 1 or destination.is_dir():
                 destination.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(path, destination / path.name)

@@ -86,17 +86,20 @@ class ContainerLog:
         with self._path.open("rb") as file:
             position = file.seek(0, 2)
             rest = b""
+            is_end = True
             while position > 0:
                 start = max(0, position - _BLOCK)
                 file.seek(start)
                 lines = (file.read(position - start) + rest).split(b"\n")
                 position = start
+                if is_end and len(lines) > 1:
+                    # The piece behind the last newline is empty, or a line that is being written
+                    # or that a crash cut.
+                    lines.pop()
+                    is_end = False
                 rest = lines[0]
-                # The piece behind the last newline is empty, or a line not yet complete.
-                for line in reversed(lines[1:]):
-                    if line:
-                        yield line
-            if rest:
+                yield from reversed(lines[1:])
+            if not is_end:
                 yield rest
 
 

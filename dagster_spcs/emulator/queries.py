@@ -16,6 +16,7 @@ class Query:
     """One statement that a session sent."""
 
     session_token: str
+    user: str
     request_id: str
     task: asyncio.Task[Answer]
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
@@ -28,10 +29,15 @@ class Queries:
         self._queries: OrderedDict[str, Query] = OrderedDict()
 
     def start(
-        self, query_id: str, session_token: str, request_id: str, work: Coroutine[Any, Any, Answer]
+        self,
+        query_id: str,
+        session_token: str,
+        user: str,
+        request_id: str,
+        work: Coroutine[Any, Any, Answer],
     ) -> Query:
         """Begin a query."""
-        query = Query(session_token, request_id, asyncio.create_task(work), query_id)
+        query = Query(session_token, user, request_id, asyncio.create_task(work), query_id)
         self._queries[query.id] = query
         while len(self._queries) > _KEPT:
             oldest = next(iter(self._queries.values()))
@@ -40,10 +46,10 @@ class Queries:
             del self._queries[oldest.id]
         return query
 
-    def find(self, query_id: str, session_token: str) -> Query | None:
-        """Return a query of this session."""
+    def find(self, query_id: str, user: str) -> Query | None:
+        """Return a query of this user, whose other sessions may ask for its result too."""
         query = self._queries.get(query_id)
-        return query if query is not None and query.session_token == session_token else None
+        return query if query is not None and query.user == user else None
 
     def abort(self, request_id: str, session_token: str) -> None:
         """Cancel the statement that was sent with this request id."""

@@ -96,15 +96,15 @@ class Wire:
         role = "ACCOUNTADMIN"
         if str(data.get("AUTHENTICATOR") or "").upper() == "OAUTH":
             job_name = self._account.tokens.get(str(data.get("TOKEN") or ""))
-            if job_name is None:
+            job = None if job_name is None else self._account.jobs.get(job_name)
+            if job is None:
                 raise _Refused("390303", "Invalid OAuth access token.")
-            job = self._account.jobs[job_name]
             user, role = job.short_name, job.owner
             warehouse = job.query_warehouse
         else:
             given = str(data.get("PASSWORD") or "")
             known = hmac.compare_digest(given.encode(), self._password.encode())
-            if not known or user.upper() != self._account.settings.user:
+            if not known or user.upper() != self._account.settings.user.upper():
                 raise _Refused("390100", "Incorrect username or password was specified.")
             warehouse = None
         parameters = request.query_params
@@ -181,16 +181,15 @@ class Wire:
         body = await _body(request)
         query_id = str(uuid.uuid4())
         request_id = request.query_params.get("requestId", "")
-        query = self._queries.start(
-            query_id, session.token, request_id, self._run(session, body, query_id, request)
-        )
+        work = self._run(session, body, query_id, request)
+        query = self._queries.start(query_id, session.token, session.user, request_id, work)
         if body.get("asyncExec"):
             return JSONResponse(_in_progress(query, _IN_PROGRESS_ASYNC))
         return await self._answer(query)
 
     async def _result(self, request: Request) -> Response:
         session = self._known(request)
-        query = self._queries.find(request.path_params["query_id"], session.token)
+        query = self._queries.find(request.path_params["query_id"], session.user)
         if query is None:
             raise _Refused("000709", "Statement not found.")
         return await self._answer(query)
@@ -205,7 +204,7 @@ class Wire:
 
     async def _monitor(self, request: Request) -> Response:
         session = self._known(request)
-        query = self._queries.find(request.path_params["query_id"], session.token)
+        query = self._queries.find(request.path_params["query_id"], session.user)
         if query is None:
             return JSONResponse({"success": True, "data": {"queries": []}})
         if not query.task.done():
@@ -247,16 +246,20 @@ class Wire:
         text = str(body.get("sqlText") or "")
         context = Context(self._account, self._runner, self._tables, session, query_id)
         try:
-            result = await dispatch.answer(text, _binds(body), context)
+            result = await dispatch.answer(
+                text, _binds(body), context, only_describe=bool(body.get("describeOnly"))
+            )
             ours = isinstance(result, Result)
             self.statements.append(SentStatement(session.token, session.user, text, ours))
             if isinstance(result, Result):
                 return _success(result, session, query_id)
             if isinstance(result, dispatch.Rewritten):
+                given = body.get("bindings") or {}
+                left = enumerate(result.binds, start=1) if _binds(body) else ()
+                bindings = {str(place): given[str(old + 1)] for place, old in left} or given
+                rewritten = {**body, "sqlText": result.text, "bindings": bindings}
                 try:
-                    return await self._fakesnow(
-                        session, {**body, "sqlText": result.text}, query_id, request
-                    )
+                    return await self._fakesnow(session, rewritten, query_id, request)
                 finally:
                     for table in result.tables:
                         self._tables.drop_rows(table)

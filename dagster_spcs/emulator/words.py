@@ -37,6 +37,7 @@ class Token:
 
 
 _SKIP = re.compile(r"(?:\s+|--[^\n]*|//[^\n]*|/\*.*?\*/)+", re.DOTALL)
+_PLAIN_WORD = re.compile(r"[A-Za-z_]+\b")
 _PATTERNS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     (Kind.STRING, re.compile(r"\$\$.*?\$\$", re.DOTALL)),
     (Kind.STRING, re.compile(r"'(?:[^'\\]|''|\\.)*'", re.DOTALL)),
@@ -96,6 +97,21 @@ def tokenize(text: str) -> list[Token]:
     return [*tokens, Token(Kind.END, "", end, end)]
 
 
+def leading_words(text: str, most: int) -> list[str]:
+    """Return the words a statement begins with, in upper case; comments may stand between."""
+    found: list[str] = []
+    position = 0
+    while len(found) < most:
+        if skipped := _SKIP.match(text, position):
+            position = skipped.end()
+        match = _PLAIN_WORD.match(text, position)
+        if match is None:
+            break
+        found.append(match.group().upper())
+        position = match.end()
+    return found
+
+
 class Words:
     """Reads one statement from left to right.
 
@@ -118,6 +134,15 @@ class Words:
     def behind(self) -> int:
         """Where the last token that was read ends."""
         return self._tokens[self._at - 1].end if self._at else 0
+
+    @property
+    def binds_read(self) -> int:
+        """How many binds were read."""
+        return self._next_bind
+
+    def began(self, *words: str) -> bool:
+        """Whether the statement's first words are these."""
+        return leading_words(self.text, len(words)) == list(words)
 
     def at(self, *words: str) -> bool:
         """Whether the next tokens are these words or signs, in any case."""

@@ -11,7 +11,7 @@ from dagster_spcs.emulator.words import Words
 @handles("CREATE IMAGE REPOSITORY", "CREATE OR REPLACE IMAGE REPOSITORY")
 def create_repository(words: Words, context: Context) -> Result:
     """``CREATE [OR REPLACE] IMAGE REPOSITORY [IF NOT EXISTS] <name> [option …]``."""
-    replace = words.text.upper().split()[1] == "OR"
+    replace = words.began("CREATE", "OR")
     may_exist = words.take("IF", "NOT", "EXISTS")
     name = context.session.resolve(words.object_name(), "CREATE IMAGE REPOSITORY")
     options = read_options(words)

@@ -60,12 +60,12 @@ def describe_service(words: Words, context: Context) -> Result:
 @handles("SHOW JOB SERVICES", "SHOW SERVICES")
 def show_services(words: Words, context: Context) -> Result:
     """``SHOW [JOB] SERVICES [EXCLUDE JOBS] [LIKE …] [IN …] [STARTS WITH …] [LIMIT …]``."""
-    only_jobs = words.text.upper().split()[1] == "JOB"
+    only_jobs = words.began("SHOW", "JOB")
     without_jobs = words.take("EXCLUDE", "JOBS")
     pattern = like(words.string()) if words.take("LIKE") else None
     chosen = _in_scope(words, context)
     prefix = words.string() if words.take("STARTS", "WITH") else None
-    limit, after = _limit(words)
+    limit, after = limit_clause(words)
     if words.at("OF", "TYPE"):
         raise not_emulated("SHOW SERVICES OF TYPE")
     words.end()
@@ -122,7 +122,8 @@ def _at_option(words: Words) -> bool:
     return words.at("STARTS", "WITH") or words.at("LIMIT") or words.at("OF", "TYPE")
 
 
-def _limit(words: Words) -> tuple[int, str | None]:
+def limit_clause(words: Words) -> tuple[int, str | None]:
+    """``[LIMIT <n> [FROM '<name>']]``: how many rows, and the name they come after."""
     if not words.take("LIMIT"):
         return MAX_ROWS, None
     limit = min(words.number(), MAX_ROWS)

@@ -12,7 +12,7 @@ from dagster_spcs.emulator.answers import (
 from dagster_spcs.emulator.families import FAMILIES
 from dagster_spcs.emulator.pools import ComputePool
 from dagster_spcs.emulator.registry import Context, handles
-from dagster_spcs.emulator.statements.jobs import drop, like
+from dagster_spcs.emulator.statements.jobs import drop, like, limit_clause
 from dagster_spcs.emulator.words import Kind, Words
 
 _NUMBERS = (
@@ -133,16 +133,17 @@ _SHOWN = (
 
 @handles("SHOW COMPUTE POOLS")
 def show_pools(words: Words, context: Context) -> Result:
-    """``SHOW COMPUTE POOLS [LIKE …] [STARTS WITH …] [LIMIT …]``."""
+    """``SHOW COMPUTE POOLS [LIKE …] [STARTS WITH …] [LIMIT … [FROM …]]``."""
     pattern = like(words.string()) if words.take("LIKE") else None
     prefix = words.string() if words.take("STARTS", "WITH") else None
-    limit = words.number() if words.take("LIMIT") else None
+    limit, after = limit_clause(words)
     words.end()
     rows = [
         _row(pool, context)
         for name, pool in sorted(context.account.pools.items())
         if (pattern is None or pattern.fullmatch(name))
         and (prefix is None or name.startswith(prefix))
+        and (after is None or name > after)
     ]
     return _result(rows[:limit], [*_SHOWN, "placement_group", "backup_instance_families"])
 

@@ -17,7 +17,7 @@ from dagster_spcs.emulator.words import Words
 @handles("CREATE WAREHOUSE", "CREATE OR REPLACE WAREHOUSE")
 def create_warehouse(words: Words, context: Context) -> Result:
     """``CREATE [OR REPLACE] WAREHOUSE [IF NOT EXISTS] <name> [[WITH] option …]``."""
-    replace = words.text.upper().split()[1] == "OR"
+    replace = words.began("CREATE", "OR")
     may_exist = words.take("IF", "NOT", "EXISTS")
     name = words.identifier()
     words.take("WITH")

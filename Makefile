@@ -1,0 +1,37 @@
+PORT ?= 3000
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help demo dev test check fix clean
+
+help: ## List the tasks
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[emulator,example,dev]'
+	touch $(INSTALLED)
+
+demo: $(INSTALLED) ## Run the main job once on the emulator, without a browser
+	@exec $(BIN)/python -m definitions.demo
+
+dev: $(INSTALLED) ## Emulator and Dagster's UI on port 3000 (PORT=n changes it)
+	@exec $(BIN)/python -m definitions.dev --port $(PORT)
+
+test: $(INSTALLED) ## Run every test
+	$(BIN)/python -m pytest
+
+check: $(INSTALLED) ## Format, lint, types and the fast tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -m 'not slow' -q
+
+fix: $(INSTALLED) ## Format and mend what the linter can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean: ## Remove what the tasks made
+	rm -rf .venv .dagster .spcs-emulator test-artifacts

@@ -1,0 +1,101 @@
+"""``dagster-spcs emulator``: serve until interrupted."""
+
+import argparse
+import logging
+import signal
+import sys
+import threading
+import warnings
+from pathlib import Path
+
+from dagster_spcs.emulator import CONNECTION_NAME, CannotListen, Emulator, UnreadableImage
+
+_DEFAULT_FILE = Path(".spcs-emulator/connections.toml")
+
+
+def _image(text: str) -> tuple[str, Path]:
+    reference, equals, folder = text.partition("=")
+    if not equals or not reference or not Path(folder).is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r} is not REF=FOLDER with a folder that exists")
+    return reference, Path(folder)
+
+
+def _pool(text: str) -> tuple[str, int]:
+    name, equals, nodes = text.partition("=")
+    if not equals or not name.isidentifier() or not nodes.isdecimal() or int(nodes) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=NODES with at least one node")
+    return name, int(nodes)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="dagster-spcs emulator",
+        description="An embedded Snowflake account whose job services are local processes.",
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (loopback)")
+    parser.add_argument("--port", type=int, default=0, help="0 takes any free one")
+    parser.add_argument("--data-dir", type=Path, help="keep tables, history and logs here")
+    parser.add_argument(
+        "--image",
+        action="append",
+        type=_image,
+        default=[],
+        metavar="REF=FOLDER",
+        help="serve the build context FOLDER as this image; repeatable",
+    )
+    parser.add_argument(
+        "--compute-pool",
+        action="append",
+        type=_pool,
+        default=[],
+        metavar="NAME=NODES",
+        help="create a compute pool unless it exists; repeatable",
+    )
+    parser.add_argument(
+        "--connections-file",
+        type=Path,
+        default=_DEFAULT_FILE,
+        metavar="FILE",
+        help=f"where to write the connection {CONNECTION_NAME!r} ({_DEFAULT_FILE})",
+    )
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the emulator and return the exit code."""
+    options = _parser().parse_args(arguments)
+    quiet()
+    emulator = Emulator(
+        host=options.host,
+        port=options.port,
+        data_dir=options.data_dir,
+        images=options.image,
+        compute_pools=dict(options.compute_pool),
+    )
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    try:
+        emulator.start()
+    except (CannotListen, UnreadableImage) as error:
+        print(f"dagster-spcs emulator: {error}", file=sys.stderr)
+        return 1
+    try:
+        emulator.write_connections_file(options.connections_file)
+        print(f"Listening on {emulator.host}:{emulator.port}.", flush=True)
+        print(f"Connection {CONNECTION_NAME!r} is in {options.connections_file}.", flush=True)
+        ended.wait()
+    finally:
+        emulator.stop()
+        options.connections_file.unlink(missing_ok=True)
+    return 0
+
+
+def quiet() -> None:
+    """Keep to itself what fakesnow says of each statement; errors reach the client anyway."""
+    logging.getLogger("fakesnow.server").setLevel(logging.CRITICAL)
+    warnings.filterwarnings("ignore", message="Arrow output", category=UserWarning)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,136 @@
+"""A job's identity: into a COMMENT and back, and never mistaken for another comment."""
+
+import json
+from datetime import datetime, timezone
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from dagster_spcs.identity import MAX_COMMENT, JobIdentity
+
+from .samples import ANY_TEXT, AWKWARD_TEXT, NOON, at, identity
+
+MOMENTS = st.datetimes(
+    min_value=datetime(1990, 1, 1),  # noqa: DTZ001
+    max_value=datetime(2090, 1, 1),  # noqa: DTZ001
+    timezones=st.just(timezone.utc),
+)
+IDENTITIES = st.builds(
+    JobIdentity,
+    asset=st.lists(AWKWARD_TEXT, min_size=1, max_size=3).map(tuple),
+    partition=st.none() | ANY_TEXT | AWKWARD_TEXT,
+    run_id=st.uuids().map(str),
+    attempt=st.integers(0, 10_000),
+    blocking=st.booleans(),
+    submitted=MOMENTS,
+    deadline=st.none() | MOMENTS,
+    note=st.none() | AWKWARD_TEXT,
+)
+
+
+@given(IDENTITIES)
+@example(identity(asset=("a/b", 'c"d', "$$", "\\"), partition="\0", note="'"))
+def test_reads_back(original: JobIdentity) -> None:
+    """Any identity that fits in a comment is read back whole; NUL is not in the comment's text."""
+    try:
+        comment = original.to_comment()
+    except ValueError:
+        assert len(original.model_dump_json(by_alias=True)) > MAX_COMMENT
+        return
+    assert "\0" not in comment
+    assert len(comment) <= MAX_COMMENT
+    back = JobIdentity.from_comment(comment)
+    assert back is not None
+    if back.note == original.note:
+        assert back == original
+    else:
+        assert back.model_copy(update={"note": original.note}) == original
+        assert (original.note or "").startswith(back.note or "")
+
+
+def test_comment_as_written() -> None:
+    """The comment is compact JSON with short keys; released versions must go on reading it."""
+    written = identity(partition="2026-01-01", deadline=at(30), note="nightly").to_comment()
+    assert json.loads(written) == {
+        "k": "dagster-spcs",
+        "v": 1,
+        "a": ["daily", "scores"],
+        "p": "2026-01-01",
+        "r": "run-1",
+        "n": 0,
+        "b": False,
+        "t": "2026-01-01T12:00:00Z",
+        "d": "2026-01-01T12:30:00Z",
+        "c": "nightly",
+    }
+    assert ": " not in written
+
+
+@pytest.mark.parametrize(
+    "character",
+    [
+        pytest.param("n", id="plain"),
+        pytest.param("é", id="not-ascii"),
+        pytest.param("\0", id="six-characters-each"),
+        pytest.param('"', id="two-characters-each"),
+        pytest.param("😍", id="beyond-the-basic-plane"),
+    ],
+)
+def test_long_note_is_cut(character: str) -> None:
+    """A long note is cut, and only the note."""
+    original = identity(note=character * 10_000)
+    comment = original.to_comment()
+    assert len(comment) <= MAX_COMMENT
+    back = JobIdentity.from_comment(comment)
+    assert back is not None
+    assert back.model_copy(update={"note": None}) == original.model_copy(update={"note": None})
+    assert set(back.note or character) == {character}
+
+
+def test_plain_note_uses_the_space() -> None:
+    """No more of a note is cut than has to be."""
+    assert len(identity(note="n" * 10_000).to_comment()) == MAX_COMMENT
+
+
+def test_too_long_without_a_note() -> None:
+    """An asset key that does not fit is refused by its name, not cut."""
+    with pytest.raises(ValueError, match="identity of asset xxx.*Shorten asset key"):
+        identity(asset=("x" * MAX_COMMENT,), note="gone by then").to_comment()
+
+
+@pytest.mark.parametrize(
+    "comment",
+    [
+        pytest.param(None, id="none"),
+        pytest.param("", id="empty"),
+        pytest.param("made by hand", id="text"),
+        pytest.param("about dagster-spcs", id="text-that-names-us"),
+        pytest.param('"dagster-spcs"', id="json-text"),
+        pytest.param('["dagster-spcs"]', id="json-list"),
+        pytest.param('{"k":"dagster-spcs"', id="json-cut-off"),
+        pytest.param('{"k":"dagster-spcs","v":1}', id="fields-missing"),
+        pytest.param(
+            identity().to_comment().replace('"v":1', '"v":2'), id="version-not-known-here"
+        ),
+        pytest.param(identity().to_comment().replace('"k":"dagster', '"k":"other'), id="kind"),
+        pytest.param(identity().to_comment().replace("12:00", "noon"), id="no-time"),
+    ],
+)
+def test_other_comments_are_not_ours(comment: str | None) -> None:
+    """Anything but an identity of a known version is nobody's."""
+    assert JobIdentity.from_comment(comment) is None
+
+
+@given(ANY_TEXT | AWKWARD_TEXT)
+def test_no_comment_fails(comment: str) -> None:
+    """Whatever somebody wrote into a comment, reading it does not fail."""
+    assert JobIdentity.from_comment(comment) is None
+    assert JobIdentity.from_comment(f"dagster-spcs {comment}") is None
+
+
+def test_later_fields_are_skipped() -> None:
+    """A field that a later release adds does not hide the identity."""
+    comment = identity().to_comment().replace('"v":1', '"v":1,"z":"later"')
+    assert JobIdentity.from_comment(comment) == identity()
+    assert identity().submitted == NOON
