@@ -94,7 +94,7 @@ def spcs_job_asset(
 
     def decorate(function: JobFunction) -> dg.AssetsDefinition:
         asset_key = _asset_key(key, name or function.__name__, key_prefix)
-        table = {} if result_table is None else {"dagster/relation_identifier": result_table}
+        table = {} if result_table is None else {events.RELATION: result_table}
         spec = dg.AssetSpec(
             key=asset_key,
             deps=list(deps or ()),
@@ -109,7 +109,9 @@ def spcs_job_asset(
             kinds=_KINDS if kinds is None else kinds,
             skippable=True,  # a deferred step yields no materialization; the sensor records it
         )
-        step = JobStep(function, asset_key, compute_pool, mode, overlap, resource_key)
+        step = JobStep(
+            function, asset_key, compute_pool, mode, overlap, result_table, resource_key
+        )
 
         def run(context: dg.AssetExecutionContext, **arguments: Any) -> Iterator[Any]:
             yield from step(context, arguments)
@@ -185,6 +187,7 @@ class JobStep:
         compute_pool: str | None,
         mode: Mode,
         overlap: Overlap,
+        result_table: str | None,
         resource_key: str,
     ) -> None:
         self._function = function
@@ -192,6 +195,7 @@ class JobStep:
         self._pool = compute_pool
         self._mode = mode
         self._overlap = overlap
+        self._table = result_table
         self._resource_key = resource_key
 
     def __call__(
@@ -315,7 +319,12 @@ class JobStep:
                 warn=context.log.warning,
             ):
                 unfinished.discard(job.name)
-                [report] = gather(client, [record], last_lines=resource.log_lines)
+                [report] = gather(
+                    client,
+                    [record],
+                    last_lines=resource.log_lines,
+                    tables={} if self._table is None else {record.name: self._table},
+                )
                 metadata = events.job_metadata(report, job.identity, account=resource.account())
                 yield from self._record(context, job, report, metadata, alone=len(launched) == 1)
                 if not record.status.is_success:

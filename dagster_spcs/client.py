@@ -3,6 +3,7 @@
 Every method is one sentence about jobs. What the account refuses arrives as one of ``errors``.
 """
 
+import builtins
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -20,7 +21,7 @@ from dagster_spcs.errors import (
     SpcsError,
     SubmissionFailed,
 )
-from dagster_spcs.names import JobName
+from dagster_spcs.names import JobName, split_name
 from dagster_spcs.records import (
     ContainerRecord,
     HistoryRecord,
@@ -28,6 +29,7 @@ from dagster_spcs.records import (
     JobLog,
     JobRecord,
     LogLine,
+    TableFacts,
 )
 from dagster_spcs.request import JobRequest
 from dagster_spcs.statements import Statement
@@ -350,6 +352,27 @@ class SpcsClient:
             )
         )
         return next(iter(row.values())) or ""
+
+    def table_facts(self, tables: Sequence[str]) -> dict[str, TableFacts]:
+        """Return rows and columns of some tables, ``database.schema.table`` each.
+
+        One statement for the rows of all and one a database for the columns; needs a warehouse.
+        """
+        if not tables:
+            return {}
+        counted = self._run(statements.count_rows(tables))
+        counts = {str(row["table_name"]): int(row["row_count"]) for row in counted}
+        places = {table: split_name(table) for table in tables}
+        columns: dict[tuple[str, ...], builtins.list[tuple[str, str]]] = {}
+        for database in sorted({place[0] for place in places.values() if len(place) == 3}):
+            inside = [(place[1], place[2]) for place in places.values() if place[0] == database]
+            for row in self._run(statements.table_columns(database, inside)):
+                place = (database, row["table_schema"], row["table_name"])
+                columns.setdefault(place, []).append((row["column_name"], row["data_type"]))
+        return {
+            table: TableFacts(counts[table], tuple(columns.get(place, ())))
+            for table, place in places.items()
+        }
 
     def cancel(self, name: JobName) -> None:
         """Ask for the end of a job: TERM, 30 seconds of grace, KILL; all records stay."""

@@ -44,6 +44,7 @@ ESTIMATED_CREDITS = "dagster_spcs/estimated_credits"
 MISSING = "dagster_spcs/missing"
 ROW_COUNT = "dagster/row_count"
 COLUMN_SCHEMA = "dagster/column_schema"
+RELATION = "dagster/relation_identifier"
 
 Metadata = dict[str, Any]
 Event = dg.AssetMaterialization | dg.AssetObservation | dg.AssetCheckEvaluation
@@ -142,6 +143,11 @@ def job_metadata(
         metadata[LOG_LINES] = report.log.total
     if report.log.errors is not None:
         metadata[ERROR_LINES] = report.log.errors
+    if report.table is not None:
+        metadata[ROW_COUNT] = report.table.row_count
+        metadata[COLUMN_SCHEMA] = dg.MetadataValue.table_schema(
+            dg.TableSchema([dg.TableColumn(name, kind) for name, kind in report.table.columns])
+        )
     if report.missing:
         metadata[MISSING] = "\n".join(logtext.clean(line) for line in report.missing)
     return metadata

@@ -201,6 +201,14 @@ class JobLog:
     errors: int | None = None
 
 
+@dataclass(frozen=True)
+class TableFacts:
+    """What a result table holds: its rows, and name and type of each column."""
+
+    row_count: int
+    columns: tuple[tuple[str, str], ...]
+
+
 def _get(row: Row, column: str) -> Any:
     try:
         value = row[column]

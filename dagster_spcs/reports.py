@@ -4,7 +4,7 @@ With a warehouse: history of all in one statement, logs of fifty jobs a statemen
 SHOW SERVICE CONTAINERS and SYSTEM$GET_SERVICE_LOGS of each job.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
@@ -12,7 +12,7 @@ from typing import Literal
 from dagster_spcs.client import SpcsClient
 from dagster_spcs.errors import FunctionUnavailable, StatementError
 from dagster_spcs.names import JobName
-from dagster_spcs.records import ContainerRecord, HistoryRecord, JobLog, JobRecord
+from dagster_spcs.records import ContainerRecord, HistoryRecord, JobLog, JobRecord, TableFacts
 
 MetadataSource = Literal["warehouse", "no-warehouse"]
 
@@ -26,6 +26,7 @@ class JobReport:
     log: JobLog = field(default_factory=lambda: JobLog(()))
     history: HistoryRecord | None = None
     family: str | None = None
+    table: TableFacts | None = None
     missing: tuple[str, ...] = ()
     """What could not be read, and why; it goes on the event instead of being dropped."""
 
@@ -54,8 +55,12 @@ def gather(
     *,
     source: MetadataSource = "warehouse",
     last_lines: int = 100,
+    tables: Mapping[JobName, str] | None = None,
 ) -> list[JobReport]:
     """Return a report for each finished job, in order.
+
+    ``tables`` names the table a job fills; those of jobs that ended well are looked at, with a
+    warehouse.
 
     What a refused statement leaves unknown is noted in ``missing``; a broken connection raises,
     so that the whole is tried again later.
@@ -65,6 +70,7 @@ def gather(
     reports = {job.name: JobReport(job) for job in jobs}
     if source == "warehouse":
         _from_history(client, reports, jobs, last_lines)
+        _tables(client, reports, tables or {})
     for name, report in reports.items():
         if not report.containers:
             report = _containers_from_service(client, report)
@@ -103,6 +109,23 @@ def _from_history(
         pass
     except StatementError as error:
         _note(reports, "logs", error)
+
+
+def _tables(
+    client: SpcsClient, reports: dict[JobName, JobReport], tables: Mapping[JobName, str]
+) -> None:
+    filled = {
+        name: table
+        for name, table in tables.items()
+        if name in reports and reports[name].job.status.is_success
+    }
+    try:
+        facts = client.table_facts(sorted(set(filled.values())))
+    except StatementError as error:
+        _note(reports, "result table", error)
+        return
+    for name, table in filled.items():
+        reports[name] = replace(reports[name], table=facts[table])
 
 
 def _note(reports: dict[JobName, JobReport], what: str, error: StatementError) -> None:

@@ -112,9 +112,8 @@ class _Tick:
         )
 
     def _of_this_location(self, jobs: Sequence[JobRecord]) -> dict[JobName, Found]:
-        repository = self._context.repository_def
-        assert repository is not None
-        known = {tuple(key.path) for key in repository.asset_graph.get_all_asset_keys()}
+        graph = self._repository().asset_graph
+        known = {tuple(key.path) for key in graph.get_all_asset_keys()}
         found = {}
         strangers = 0
         for job in jobs:
@@ -148,6 +147,7 @@ class _Tick:
             [job for job, _ in unreported],
             source=self._source,
             last_lines=self._resource.log_lines,
+            tables=self._result_tables(unreported),
         )
         account = self._resource.account()
         made: list[events.Event] = []
@@ -155,6 +155,20 @@ class _Tick:
             metadata = events.job_metadata(report, identity, account=account)
             made += events.finished_events(report, identity, metadata)
         return made
+
+    def _result_tables(self, found: Sequence[Found]) -> dict[JobName, str]:
+        graph = self._repository().asset_graph
+        tables = {}
+        for job, identity in found:
+            table = graph.get(dg.AssetKey(list(identity.asset))).metadata.get(events.RELATION)
+            if table is not None:
+                tables[job.name] = str(getattr(table, "value", table))
+        return tables
+
+    def _repository(self) -> dg.RepositoryDefinition:
+        repository = self._context.repository_def
+        assert repository is not None, "a sensor is evaluated within its code location"
+        return repository
 
     def _reported(self, fresh: Sequence[Found]) -> set[str]:
         """Names of jobs whose end is in Dagster's event log already.

@@ -204,6 +204,29 @@ def follow_service_logs(
     )
 
 
+def count_rows(tables: Sequence[str]) -> Statement:
+    """The number of rows of each table, one row a table."""
+    parts = [
+        f"SELECT {quote_literal(table)} AS TABLE_NAME, COUNT(*) AS ROW_COUNT FROM {qualified(table)}"
+        for table in tables
+    ]
+    return Statement(" UNION ALL ".join(parts), needs_warehouse=True)
+
+
+def table_columns(database: str, tables: Sequence[tuple[str, str]]) -> Statement:
+    """Name and type of each column of tables of one database, in their order."""
+    wanted = " OR ".join(
+        f"(TABLE_SCHEMA = {quote_literal(schema)} AND TABLE_NAME = {quote_literal(table)})"
+        for schema, table in tables
+    )
+    return Statement(
+        "SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, DATA_TYPE FROM"
+        f" {quote_identifier(database)}.INFORMATION_SCHEMA.COLUMNS WHERE {wanted}"
+        " ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION",
+        needs_warehouse=True,
+    )
+
+
 def cancel_job(name: JobName) -> Statement:
     """Asks for the end of a job; its service, history and (for a while) logs stay."""
     return Statement(f"CALL {name.sql}!SPCS_CANCEL_JOB()")

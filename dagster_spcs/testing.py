@@ -34,7 +34,7 @@ class InMemorySession:
 
     Answers are found by how a statement begins; of several beginnings that fit, the longest
     counts. Those given with ``answer`` are used once each, in the order given, then the one given
-    with ``always``. Anything else raises ``UnexpectedStatementError``. Safe to use from several threads.
+    with ``always``. Anything else raises ``UnexpectedStatementError``. Several threads may use it.
     """
 
     def __init__(self) -> None:

@@ -1,6 +1,7 @@
 """The life of a job: from PENDING over RUNNING to its final status."""
 
 import asyncio
+import logging
 import os
 import shutil
 import sys
@@ -9,11 +10,19 @@ from pathlib import Path
 from dagster_spcs.emulator.account import Account
 from dagster_spcs.emulator.images import Image
 from dagster_spcs.emulator.jobs import ContainerState, Instance, Job
-from dagster_spcs.emulator.pools import ComputePool
-from dagster_spcs.emulator.processes import SHIM, CannotStart, ContainerProcess, command_line
+from dagster_spcs.emulator.pools import ComputePool, Place
+from dagster_spcs.emulator.processes import (
+    SHIM,
+    CannotStart,
+    ContainerProcess,
+    command_line,
+    inside,
+)
 from dagster_spcs.emulator.specification import ContainerSpec, Specification
 from dagster_spcs.emulator.states import may_move
 from dagster_spcs.status import JobStatus
+
+_LOGGER = logging.getLogger("dagster_spcs.emulator")
 
 
 class Runner:
@@ -24,6 +33,7 @@ class Runner:
         self._scratch = scratch
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._processes: dict[int, list[ContainerProcess]] = {}
+        self._waiting: dict[int, list[asyncio.Task[Place]]] = {}
         self._winding_down: set[asyncio.Task[None]] = set()
         self.host = "127.0.0.1"
         self.port = 0
@@ -33,6 +43,7 @@ class Runner:
     ) -> None:
         """Let a job begin; returns at once."""
         self._processes[job.id] = []
+        self._waiting[job.id] = []
         task = asyncio.create_task(self._run(job, spec, pool, images), name=f"job {job.id}")
         self._tasks[job.id] = task
         task.add_done_callback(lambda _: self._forget(job))
@@ -49,10 +60,9 @@ class Runner:
 
     async def _wind_down(self, job: Job) -> None:
         grace = self._account.settings.grace_seconds
+        for waiting in self._waiting.get(job.id, []):
+            waiting.cancel()
         await asyncio.gather(*(each.stop(grace) for each in self._processes.get(job.id, [])))
-        task = self._tasks.get(job.id)
-        if task is not None:
-            task.cancel()  # instances that still wait for a node
 
     async def stop(self, job: Job) -> None:
         """End a job's processes at once, as a drop does."""
@@ -76,6 +86,7 @@ class Runner:
     def _forget(self, job: Job) -> None:
         self._tasks.pop(job.id, None)
         self._processes.pop(job.id, None)
+        self._waiting.pop(job.id, None)
         shutil.rmtree(self._scratch / f"job-{job.id}", ignore_errors=True)
 
     async def _run(
@@ -93,6 +104,12 @@ class Runner:
         except asyncio.CancelledError:
             if job.status is not JobStatus.CANCELLING:
                 return  # dropped, or the emulator stops: nobody cancelled the job
+        except Exception:
+            _LOGGER.exception("internal error in job %s", job.id)
+            for process in self._processes[job.id]:
+                process.kill()
+            if may_move(job.status, JobStatus.INTERNAL_ERROR):
+                self._account.finish(job, JobStatus.INTERNAL_ERROR, "Job has encountered an error")
         if job.status is JobStatus.CANCELLING:
             for instance in job.instances:
                 if instance.status not in ("SUCCEEDED", "FAILED"):
@@ -109,7 +126,18 @@ class Runner:
         images: list[Image],
         instance: Instance,
     ) -> None:
-        place = await pool.place(spec.cpu, spec.memory_gib)
+        if job.status is JobStatus.CANCELLING:
+            return
+        waiting = asyncio.create_task(pool.place(spec.cpu, spec.memory_gib))
+        self._waiting[job.id].append(waiting)
+        try:
+            place = await waiting
+        except asyncio.CancelledError:
+            if waiting.done() and not waiting.cancelled():
+                pool.leave(waiting.result())
+            if job.status is JobStatus.CANCELLING:
+                return
+            raise
         try:
             if job.status is JobStatus.CANCELLING:
                 return
@@ -140,6 +168,8 @@ class Runner:
         image: Image,
         state: ContainerState,
     ) -> int:
+        if job.status is JobStatus.CANCELLING:
+            return 1
         account = self._account
         folder = self._scratch / f"job-{job.id}" / f"{instance.id}.{spec.name}"
         folder.mkdir(parents=True)
@@ -187,13 +217,14 @@ class Runner:
         """What the platform sets (page "SQL execution"), and what a local process needs besides."""
         database, schema, name = job.name
         settings = self._account.settings
+        given = {**image.env, **spec.env}
         env = {
-            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.defpath]),
-            "PYTHONPATH": str(SHIM),
             "HOME": str(folder),
             "LANG": "C.UTF-8",
-            **image.env,
-            **spec.env,
+            **given,
+            # What the image adds is searched too, but cannot hide what a local process needs.
+            "PATH": _joined(image, given.get("PATH"), Path(sys.executable).parent, os.defpath),
+            "PYTHONPATH": _joined(image, given.get("PYTHONPATH"), SHIM),
             "SNOWFLAKE_ACCOUNT": settings.account,
             "SNOWFLAKE_HOST": self.host,
             "SNOWFLAKE_DATABASE": database,
@@ -220,6 +251,11 @@ class Runner:
             )
             env["SNOWFLAKE_HOME"] = str(folder)
         return env
+
+
+def _joined(image: Image, given: str | None, *ours: str | Path) -> str:
+    theirs = [inside(image, folder) for folder in (given or "").split(os.pathsep) if folder]
+    return os.pathsep.join([*map(str, ours), *theirs])
 
 
 def _message(code: int) -> str:

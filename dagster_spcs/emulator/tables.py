@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
+from fakesnow import arrow as fakesnow_arrow
 from fakesnow.fakes import FakeSnowflakeConnection
 from fakesnow.instance import FakeSnow
 from fakesnow.server import bucket_upload, query_request
@@ -42,6 +44,21 @@ _DUCKDB: dict[ColumnType, str] = {
     "timestamp_ntz": "TIMESTAMP",
     "object": "JSON",
 }
+
+_without_nulls = fakesnow_arrow.timestamp_to_sf_struct
+
+
+def _with_nulls(moments: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """Keep a NULL timestamp NULL; fakesnow 0.12 sends it as 1970-01-01."""
+    struct = _without_nulls(moments)
+    missing = pc.is_null(moments)
+    if isinstance(missing, pa.ChunkedArray):
+        missing = missing.combine_chunks()
+    children = [pc.fill_null(struct.field(at), 0) for at in range(struct.type.num_fields)]
+    return pa.StructArray.from_arrays(children, fields=list(struct.type), mask=missing)
+
+
+fakesnow_arrow.timestamp_to_sf_struct = _with_nulls
 
 
 class _RecentResults(OrderedDict[str, tuple]):

@@ -254,10 +254,10 @@ class Wire:
             if isinstance(result, Result):
                 return _success(result, session, query_id)
             if isinstance(result, dispatch.Rewritten):
-                given = body.get("bindings") or {}
-                left = enumerate(result.binds, start=1) if _binds(body) else ()
-                bindings = {str(place): given[str(old + 1)] for place, old in left} or given
-                rewritten = {**body, "sqlText": result.text, "bindings": bindings}
+                rewritten = {**body, "sqlText": result.text}
+                if _binds(body):
+                    left = [body["bindings"][str(place + 1)] for place in result.binds]
+                    rewritten["bindings"] = {str(at): bind for at, bind in enumerate(left, 1)}
                 try:
                     return await self._fakesnow(session, rewritten, query_id, request)
                 finally:
