@@ -109,9 +109,7 @@ def spcs_job_asset(
             kinds=_KINDS if kinds is None else kinds,
             skippable=True,  # a deferred step yields no materialization; the sensor records it
         )
-        step = JobStep(
-            function, asset_key, compute_pool, mode, overlap, result_table, resource_key
-        )
+        step = JobStep(function, asset_key, compute_pool, mode, overlap, result_table, resource_key)
 
         def run(context: dg.AssetExecutionContext, **arguments: Any) -> Iterator[Any]:
             yield from step(context, arguments)

@@ -4,7 +4,6 @@ Every method is one sentence about jobs. What the account refuses arrives as one
 """
 
 import builtins
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -221,7 +220,7 @@ class SpcsClient:
             job.name: job
             for (database, schema), bare in places.items()
             for job in self.list(
-                database=database, schema=schema, prefix=os.path.commonprefix(bare)
+                database=database, schema=schema, prefix=_common_prefix(bare)
             )
         }
 
@@ -397,3 +396,11 @@ class SpcsClient:
                     raise
                 self._sleep(_FIRST_PAUSE * 2 ** (attempt - 1))
         raise AssertionError("unreachable")
+
+
+def _common_prefix(texts: Sequence[str]) -> str:
+    least, greatest = min(texts), max(texts)
+    for index, letter in enumerate(least):
+        if greatest[index] != letter:
+            return least[:index]
+    return least

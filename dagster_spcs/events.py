@@ -115,7 +115,6 @@ def job_metadata(
         REPLICAS: job.replicas,
         ATTEMPT: identity.attempt,
         SUBMITTING_RUN: dg.MetadataValue.dagster_run(identity.run_id),
-        LOG: dg.MetadataValue.md(logtext.markdown(report.log.lines)),
     }
     url = snowsight_url(account, job.name)
     if url is not None:
@@ -148,6 +147,8 @@ def job_metadata(
         metadata[COLUMN_SCHEMA] = dg.MetadataValue.table_schema(
             dg.TableSchema([dg.TableColumn(name, kind) for name, kind in report.table.columns])
         )
+    # Last, because it is long and the page shows entries in this order.
+    metadata[LOG] = dg.MetadataValue.md(logtext.markdown(report.log.lines))
     if report.missing:
         metadata[MISSING] = "\n".join(logtext.clean(line) for line in report.missing)
     return metadata
@@ -178,9 +179,7 @@ def failure_text(report: JobReport) -> str:
     return f"Job {report.job.name} ended {report.job.status_text}{detail}"
 
 
-def finished_events(
-    report: JobReport, identity: JobIdentity, metadata: Metadata
-) -> list[Event]:
+def finished_events(report: JobReport, identity: JobIdentity, metadata: Metadata) -> list[Event]:
     """Return the events of a finished job: its own event first, then the check's.
 
     The first tells whether the job was reported; both are one job's, in this order, so that the

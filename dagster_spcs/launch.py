@@ -67,8 +67,10 @@ def name_of(place: Place, planned: PlannedJob) -> JobName:
 def in_flight(
     client: SpcsClient, place: Place, planned: Sequence[PlannedJob]
 ) -> list[list[JobRecord]]:
-    """Return, for each planned job in order, unfinished jobs of its asset and partition that other
-    runs started."""
+    """Return, for each planned job in order, what other runs have in flight for the same.
+
+    The same is the same asset and partition.
+    """
     prefixes = {asset_prefix(place, each.asset) for each in planned}
     found: dict[tuple[tuple[str, ...], str | None], list[tuple[JobRecord, JobIdentity]]] = {}
     for prefix in sorted(prefixes):

@@ -46,7 +46,9 @@ class JobReport:
     @property
     def exit_codes(self) -> dict[str, int]:
         """Exit code by ``instance/container``, of those that have one."""
-        return {each.where: each.exit_code for each in self.containers if each.exit_code is not None}
+        return {
+            each.where: each.exit_code for each in self.containers if each.exit_code is not None
+        }
 
 
 def gather(

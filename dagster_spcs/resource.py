@@ -12,7 +12,7 @@ from dagster_spcs.errors import InvalidName
 from dagster_spcs.names import choose_job_name, split_name
 
 
-class SpcsJobResource(dg.ConfigurableResource):
+class SpcsJobResource(dg.ConfigurableResource[Any]):
     """Runs job services on Snowpark Container Services.
 
     Example:
@@ -26,7 +26,7 @@ class SpcsJobResource(dg.ConfigurableResource):
 
     # Any resource with get_connection() will do; naming dagster_snowflake's class here would load
     # dagster_snowflake, four times the cost of Dagster itself, wherever this module is imported.
-    snowflake: dg.ResourceDependency[dg.ConfigurableResource] = Field(
+    snowflake: dg.ResourceDependency[dg.ConfigurableResource[Any]] = Field(
         description="The `SnowflakeResource` whose connections are used.",
     )
     compute_pool: str | None = Field(

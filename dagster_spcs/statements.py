@@ -162,9 +162,7 @@ def job_history(
     )
 
 
-def service_logs(
-    names: Sequence[JobName], *, since: datetime, last_lines: int
-) -> Statement:
+def service_logs(names: Sequence[JobName], *, since: datetime, last_lines: int) -> Statement:
     """The last lines of several jobs from the event table, each with its job's totals.
 
     Lines reach the event table some minutes late (page "Monitoring Services").
@@ -191,9 +189,7 @@ def get_service_logs(
     )
 
 
-def follow_service_logs(
-    name: JobName, *, instance: int, container: str, since: str
-) -> Statement:
+def follow_service_logs(name: JobName, *, instance: int, container: str, since: str) -> Statement:
     """Lines of one container since a time stamp, each behind its own.
 
     The two last arguments are not documented; snowflake-cli sends them to follow a log.
@@ -207,7 +203,8 @@ def follow_service_logs(
 def count_rows(tables: Sequence[str]) -> Statement:
     """The number of rows of each table, one row a table."""
     parts = [
-        f"SELECT {quote_literal(table)} AS TABLE_NAME, COUNT(*) AS ROW_COUNT FROM {qualified(table)}"
+        f"SELECT {quote_literal(table)} AS TABLE_NAME, COUNT(*) AS ROW_COUNT"
+        f" FROM {qualified(table)}"
         for table in tables
     ]
     return Statement(" UNION ALL ".join(parts), needs_warehouse=True)

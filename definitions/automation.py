@@ -15,7 +15,7 @@ class AllDependenciesNewer(dg.AutomationCondition[dg.AssetKey]):
         """What the automation page shows."""
         return "all_dependencies_newer"
 
-    def evaluate(  # type: ignore[override]
+    def evaluate(
         self, context: dg.AutomationContext[dg.AssetKey]
     ) -> dg.AutomationResult[dg.AssetKey]:
         """Compare the last materializations."""

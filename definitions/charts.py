@@ -24,7 +24,10 @@ def score_histogram(scores: Sequence[float], bins: int = 8) -> str:
 
 def share_bars(products: Sequence[Sequence[Any]]) -> str:
     """Return a Markdown table: product, reviews, and the share of each label as a bar."""
-    lines = ["| product | reviews | positive ▓ neutral ▒ negative ░ | mean score |", "|---|---|---|---|"]
+    lines = [
+        "| product | reviews | positive ▓ neutral ▒ negative ░ | mean score |",
+        "|---|---|---|---|",
+    ]
     for product, reviews, positive, neutral, negative, score, *_ in products:
         bar = "".join(
             sign * round(int(count) / max(1, int(reviews)) * _WIDTH)

@@ -20,7 +20,6 @@ from definitions import local, settings
 
 if TYPE_CHECKING:
     import dagster as dg
-
     from snowflake.connector import SnowflakeConnection
 
     from dagster_spcs import JobRecord, SpcsClient
@@ -96,10 +95,10 @@ class Demo:
                     submission = self._submit(defs, instance)
                     with _connection(emulator) as connection:
                         client = SpcsClient(SnowflakeSession(lambda: nullcontext(connection)))
-                        jobs = self._watch(client, instance)
+                        self._watch(client, instance)
                         self._settle(instance)
                         warehouse = Warehouse(connection)
-                        return self._summarize(client, warehouse, instance, submission, jobs)
+                        return self._summarize(warehouse, instance, submission)
 
     @contextmanager
     def _daemon(self) -> Iterator[None]:
@@ -142,7 +141,7 @@ class Demo:
             counts = {asset: _materializations(instance, asset) for asset in ASSETS}
             self._view.show(client, jobs, counts)
             if all(counts.values()):
-                return jobs
+                return
             for asset, job in jobs.items():
                 if job.status.is_final and not job.status.is_success:
                     raise DemoFailed(f"job {job.name} of {asset} ended {job.status.value}")
@@ -172,34 +171,28 @@ class Demo:
 
     def _summarize(
         self,
-        client: "SpcsClient",
         warehouse: "Warehouse",
         instance: "dg.DagsterInstance",
         submission: Submission,
-        jobs: dict[str, "JobRecord"],
     ) -> int:
         from dagster_spcs import events
-        from dagster_spcs.reports import gather
         from definitions import sql
 
-        reports = dict(zip(jobs, gather(client, list(jobs.values())), strict=True))
+        recorded = {asset: _metadata(instance, asset) for asset in JOB_ASSETS}
         print("\nSummary")
         print(
             f"  {'job':<50} {'status':<7} {'queued':>8} {'running':>8} {'rows':>5} {'log lines':>9}"
         )
-        for asset, report in reports.items():
-            metadata = _metadata(instance, asset)
-            rows = warehouse.value(f"SELECT COUNT(*) FROM {asset.upper()}")
+        for facts in recorded.values():
             print(
-                f"  {report.job.name.name:<50} {report.job.status.value:<7}"
-                f" {metadata[events.SECONDS_QUEUED]:>7.1f}s {metadata[events.SECONDS_RUNNING]:>7.1f}s"
-                f" {rows:>5} {metadata[events.LOG_LINES]:>9}"
+                f"  {facts[events.JOB_NAME].rpartition('.')[2]:<50} {facts[events.STATUS]:<7}"
+                f" {facts[events.SECONDS_QUEUED]:>7.1f}s {facts[events.SECONDS_RUNNING]:>7.1f}s"
+                f" {facts[events.ROW_COUNT]:>5} {facts[events.LOG_LINES]:>9}"
             )
-        alone = sum(float(_metadata(instance, asset)[events.SECONDS_RUNNING]) for asset in jobs)
-        together = (
-            max(report.completed for report in reports.values())
-            - min(report.started or report.job.created_on for report in reports.values())
-        ).total_seconds()
+        alone = sum(facts[events.SECONDS_RUNNING] for facts in recorded.values())
+        together = max(facts[events.COMPLETED] for facts in recorded.values()) - min(
+            facts[events.STARTED] for facts in recorded.values()
+        )
         print(f"\n  One run submitted both jobs in {submission.seconds:.2f} s and was over.")
         print(f"  Both jobs together took {together:.1f} s; one after the other {alone:.1f} s.")
         print("\n  Some joined rows (product, reviews, positive, neutral, negative, mean score):")

@@ -22,9 +22,10 @@ def main() -> int:
     home = Path(".dagster").absolute()
     home.mkdir(exist_ok=True)
     try:
-        with local.interruptible(), local.emulator(
-            Path(".spcs-emulator").absolute(), keep_data=True
-        ) as emulator:
+        with (
+            local.interruptible(),
+            local.emulator(Path(".spcs-emulator").absolute(), keep_data=True) as emulator,
+        ):
             print(f"Emulator: {emulator.host}:{emulator.port}, data in .spcs-emulator/", flush=True)
             print(f"Dagster:  http://127.0.0.1:{port}   (Ctrl-C ends both)", flush=True)
             arguments = [local.tool("dagster"), "dev", "-w", "workspace.yaml", "-p", str(port)]

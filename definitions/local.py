@@ -101,7 +101,7 @@ class Interrupted(BaseException):
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Turn the first SIGINT or SIGTERM into ``Interrupted``; later ones cannot stop the clean-up."""
+    """Turn the first SIGINT or SIGTERM into ``Interrupted``; later ones do not stop clean-up."""
 
     def interrupt(number: int, _: object) -> None:
         for each in (signal.SIGINT, signal.SIGTERM):

@@ -1,6 +1,7 @@
 """Which account the example uses: yours if ``SNOWFLAKE_ACCOUNT`` is set, else the emulator."""
 
 import os
+from typing import Any
 
 import dagster as dg
 from dagster_snowflake import SnowflakeResource
@@ -26,7 +27,7 @@ def spcs() -> SpcsJobResource:
 
 def _account() -> SnowflakeResource:
     if os.environ.get("SNOWFLAKE_PRIVATE_KEY_PATH"):
-        credentials = {"private_key_path": dg.EnvVar("SNOWFLAKE_PRIVATE_KEY_PATH")}
+        credentials: dict[str, Any] = {"private_key_path": dg.EnvVar("SNOWFLAKE_PRIVATE_KEY_PATH")}
     else:
         credentials = {"password": dg.EnvVar("SNOWFLAKE_PASSWORD")}
     return SnowflakeResource(

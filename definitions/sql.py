@@ -70,7 +70,8 @@ class Warehouse:
     def rows(self, text: str) -> list[tuple[Any, ...]]:
         """Run a statement and return its rows."""
         with self._connection.cursor() as cursor:
-            return [tuple(row) for row in cursor.execute(text).fetchall()]
+            cursor.execute(text)
+            return [tuple(row) for row in cursor.fetchall()]
 
     def value(self, text: str) -> Any:
         """Run a query and return the one value it gives."""

@@ -136,7 +136,9 @@ class Account:
     def history(self) -> list[Job]:
         """Every job that ever was, the newest first."""
         return sorted(
-            [*self.jobs.values(), *self.dropped], key=lambda job: (job.created, job.id), reverse=True
+            [*self.jobs.values(), *self.dropped],
+            key=lambda job: (job.created, job.id),
+            reverse=True,
         )
 
     def add_pool(self, pool: ComputePool, *, or_replace: bool = False) -> None:

@@ -63,10 +63,7 @@ class Result:
 
     def rowset(self) -> list[list[str | None]]:
         """Return the rows in the wire's JSON format: every value as text."""
-        return [
-            [_encode(value) for value in row]
-            for row in self.rows
-        ]
+        return [[_encode(value) for value in row] for row in self.rows]
 
 
 def _encode(value: Any) -> str | None:
@@ -104,9 +101,7 @@ def does_not_exist(kind: str, name: str) -> SqlError:
 
 def already_exists(name: str) -> SqlError:
     """2002: the name is taken; ``name`` is unqualified."""
-    return compilation_error(
-        f"Object '{name}' already exists.", number=2002, sqlstate="42710"
-    )
+    return compilation_error(f"Object '{name}' already exists.", number=2002, sqlstate="42710")
 
 
 def invalid_spec(text: str) -> SqlError:
@@ -116,9 +111,7 @@ def invalid_spec(text: str) -> SqlError:
 
 def template_error(text: str) -> SqlError:
     """395069, as recorded from an account."""
-    return SqlError(
-        395069, "23001", f"Unable to render service spec from given template: {text}"
-    )
+    return SqlError(395069, "23001", f"Unable to render service spec from given template: {text}")
 
 
 def job_failed(name: str, status: str, detail: str) -> SqlError:

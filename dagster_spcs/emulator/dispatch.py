@@ -86,9 +86,7 @@ async def _call(handler: Handler, words: Words, context: Context) -> Result:
     return await result if inspect.isawaitable(result) else result
 
 
-async def _function_call(
-    words: Words, context: Context, *, only_describe: bool
-) -> Result | None:
+async def _function_call(words: Words, context: Context, *, only_describe: bool) -> Result | None:
     """``CALL`` or ``SELECT`` of one method of a service, or of one system function."""
     token = words.here
     if token.kind is Kind.WORD and token.value.upper().startswith("SYSTEM$"):
@@ -115,9 +113,7 @@ async def _function_call(
     return await _call(METHODS[method], words, context)
 
 
-async def _rewrite(
-    text: str, binds: Sequence[str | None], context: Context
-) -> Rewritten | None:
+async def _rewrite(text: str, binds: Sequence[str | None], context: Context) -> Rewritten | None:
     pieces: list[str] = []
     tables: list[str] = []
     left: list[int] = []

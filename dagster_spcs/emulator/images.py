@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 _IGNORED = frozenset(
-    "RUN EXPOSE LABEL USER VOLUME STOPSIGNAL HEALTHCHECK MAINTAINER ONBUILD SHELL".split()
+    ("RUN EXPOSE LABEL USER VOLUME STOPSIGNAL HEALTHCHECK MAINTAINER ONBUILD SHELL").split()
 )
 _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 

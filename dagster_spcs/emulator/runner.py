@@ -38,9 +38,7 @@ class Runner:
         self.host = "127.0.0.1"
         self.port = 0
 
-    def start(
-        self, job: Job, spec: Specification, pool: ComputePool, images: list[Image]
-    ) -> None:
+    def start(self, job: Job, spec: Specification, pool: ComputePool, images: list[Image]) -> None:
         """Let a job begin; returns at once."""
         self._processes[job.id] = []
         self._waiting[job.id] = []

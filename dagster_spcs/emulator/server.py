@@ -140,7 +140,8 @@ class Emulator:
         self._stack.close()
 
     async def _serve(self, listener: socket.socket, runner: Runner, account: Account) -> None:
-        assert self._server is not None and self._wire is not None
+        assert self._server is not None
+        assert self._wire is not None
         try:
             await self._server.serve(sockets=[listener])
         finally:

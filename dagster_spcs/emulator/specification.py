@@ -113,10 +113,7 @@ def render(template: str, values: dict[str, Any]) -> str:
 
 def parse(text: str) -> Specification:
     """Read and check a specification, YAML or JSON."""
-    try:
-        document = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise invalid_spec(f"not a YAML document. {' '.join(str(error).split())}") from None
+    document = _document(text)
     if not isinstance(document, dict):
         raise invalid_spec("the document is not a mapping")
     _refuse_unknown("", document, _TOP)
@@ -145,6 +142,18 @@ def parse(text: str) -> Specification:
     if level not in ("INFO", "ERROR", "NONE"):
         raise invalid_spec(f"invalid 'logLevel' '{level}'")
     return Specification(tuple(containers), level, document)
+
+
+def _document(text: str) -> Any:
+    # JSON is read as such: YAML takes the two halves of an escaped emoji for two characters.
+    try:
+        return json.loads(text)
+    except ValueError:
+        pass
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise invalid_spec(f"not a YAML document. {' '.join(str(error).split())}") from None
 
 
 def _container(entry: Any) -> ContainerSpec:

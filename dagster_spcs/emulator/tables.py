@@ -86,6 +86,16 @@ class Tables:
                 self._fakesnow.connect(path.stem).close()
             self._fakesnow.create_database_on_connect = False
 
+    def close(self) -> None:
+        """Let go of the files, so that the next emulator, in this process too, can have them."""
+        connection = self._fakesnow.duck_conn
+        attached = connection.execute(
+            "SELECT database_name FROM duckdb_databases() WHERE path IS NOT NULL"
+        )
+        for (name,) in attached.fetchall():
+            connection.execute(f"DETACH {_quoted(name)}")
+        connection.close()
+
     def connect(self, database: str | None, schema: str | None) -> FakeSnowflakeConnection:
         """Open a session; a database or schema that does not exist is left unset."""
         return self._fakesnow.connect(database, schema)
@@ -131,7 +141,7 @@ class Tables:
 
     def put_rows(self, result: Result) -> str:
         """Make rows selectable; returns the table's name, to be given to ``drop_rows``."""
-        name = f"{_ROWS_PLACE}.\"SPCS_ROWS_{next(self._numbers)}\""
+        name = f'{_ROWS_PLACE}."SPCS_ROWS_{next(self._numbers)}"'
         arrays = {
             column.name: pa.array(
                 [_plain(row[index]) for row in result.rows], type=_ARROW[column.type]

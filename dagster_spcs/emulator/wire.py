@@ -89,6 +89,7 @@ class Wire:
         for session in list(self._sessions.values()):
             self._tables.forget(session)
         self._sessions.clear()
+        self._tables.close()
 
     async def _login(self, request: Request) -> Response:
         data = (await _body(request)).get("data", {})
@@ -116,11 +117,15 @@ class Wire:
         asked_role = _stored(parameters.get("roleName"))
         if asked_role is not None:
             if asked_role not in self._account.roles:
-                raise _Refused("390189", f"Role '{asked_role}' specified in the connect string"
-                               " is not granted to this user.")
+                raise _Refused(
+                    "390189",
+                    f"Role '{asked_role}' specified in the connect string"
+                    " is not granted to this user.",
+                )
             role = asked_role
         connection = self._tables.connect(database, schema)
         if connection.database_set and schema is None:
+            connection.close()
             connection = self._tables.connect(database, "PUBLIC")
         session = Session(connection, user, role, warehouse)
         self._sessions[session.token] = session
@@ -155,7 +160,9 @@ class Wire:
         token = _token(request)
         session = next((s for s in self._sessions.values() if s.master_token == token), None)
         if session is None:
-            raise _Refused("390114", "Authentication token has expired. The user must sign in again.")
+            raise _Refused(
+                "390114", "Authentication token has expired. The user must sign in again."
+            )
         del self._sessions[session.token]
         fresh = Session(session.connection, session.user, session.role, session.warehouse)
         self._sessions[fresh.token] = fresh

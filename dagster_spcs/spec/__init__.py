@@ -1,4 +1,4 @@
-"""Models of the service specification that jobs may use (page "Service specification reference")."""
+"""The service specification, as far as jobs may use it."""
 
 from dagster_spcs.spec.container import (
     Container,

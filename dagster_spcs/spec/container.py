@@ -132,7 +132,9 @@ class Container(SpecModel):
         if not isinstance(value, dict):
             return value
         return {
-            name: str(item).lower() if isinstance(item, bool) else str(item)
+            name: str(item).lower()
+            if isinstance(item, bool)
+            else str(item)
             if isinstance(item, int | float)
             else item
             for name, item in value.items()

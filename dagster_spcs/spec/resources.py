@@ -46,8 +46,7 @@ class Resources(SpecModel):
             and memory_bytes(requests.memory) > memory_bytes(limits.memory)
         ):
             raise ValueError(
-                f"Invalid spec: memory request {requests.memory} is above its limit"
-                f" {limits.memory}"
+                f"Invalid spec: memory request {requests.memory} is above its limit {limits.memory}"
             )
         if requests.cpu and limits.cpu and cpu_cores(requests.cpu) > cpu_cores(limits.cpu):
             raise ValueError(

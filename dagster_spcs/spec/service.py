@@ -93,10 +93,11 @@ class ServiceSpec(SpecModel):
     def to_document(self) -> dict[str, Any]:
         """Return plain data with ``spec``, ``capabilities`` and ``serviceRoles`` on top."""
         inner = super().to_document()
-        top = {
-            key: inner.pop(key) for key in ("capabilities", "serviceRoles") if key in inner
-        }
-        return {"spec": inner, **top}
+        document: dict[str, Any] = {"spec": inner}
+        for key in ("capabilities", "serviceRoles"):
+            if key in inner:
+                document[key] = inner.pop(key)
+        return document
 
     def to_yaml(self) -> str:
         """Return the specification as YAML that ``from_yaml`` reads back to an equal one."""

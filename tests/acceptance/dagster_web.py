@@ -53,7 +53,9 @@ class DagsterWeb:
     def is_up(self) -> bool:
         """Whether the code location is loaded."""
         try:
-            data = self.query("{ repositoriesOrError { ... on RepositoryConnection { nodes { name } } } }")
+            data = self.query(
+                "{ repositoriesOrError { ... on RepositoryConnection { nodes { name } } } }"
+            )
         except (urllib.error.URLError, ConnectionError, TimeoutError):
             return False
         return bool(data["repositoriesOrError"].get("nodes"))
@@ -147,7 +149,9 @@ class DagsterWeb:
             key={"path": [asset]},
         )
         checks = data["assetNodeOrError"]["assetChecksOrError"]["checks"]
-        return next(each["executionForLatestMaterialization"] for each in checks if each["name"] == check)
+        return next(
+            each["executionForLatestMaterialization"] for each in checks if each["name"] == check
+        )
 
     def start_sensor(self, name: str) -> None:
         """Switch a sensor on."""
@@ -208,7 +212,7 @@ def free_port() -> int:
 def dagster_dev(home: Path, log: Path, **env: str) -> Iterator[DagsterWeb]:
     """Run ``dagster dev`` on ``workspace.yaml`` until the code location is loaded."""
     home.mkdir()
-    (home / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
+    (home / "dagster.yaml").write_text("telemetry:\n  enabled: false\nnux:\n  enabled: false\n")
     port = free_port()
     arguments = [local.tool("dagster"), "dev", "-w", "workspace.yaml", "-p", str(port)]
     with local.process(arguments, {"DAGSTER_HOME": str(home), **env}, log) as started:

@@ -99,8 +99,7 @@ def test_event_carries_the_job_s_history_and_logs(refreshed: DagsterWeb) -> None
     assert metadata[events.ATTEMPT]["intValue"] == 0
     assert '"exit_code": 0' in metadata[events.INSTANCES]["table"]["records"][0]
     created, started, completed = (
-        metadata[label]["timestamp"]
-        for label in (events.CREATED, events.STARTED, events.COMPLETED)
+        metadata[label]["timestamp"] for label in (events.CREATED, events.STARTED, events.COMPLETED)
     )
     assert created <= started <= completed
     refresh = next(run for run in refreshed.runs() if run["jobName"] == "refresh")

@@ -91,9 +91,7 @@ async def _until_ended(job: Job, context: Context) -> Result:
     finally:
         context.session.synchronous.pop(job.id, None)
     if job.status is JobStatus.DONE:
-        return Result.status(
-            f"Job {job.short_name} completed successfully with status: DONE."
-        )
+        return Result.status(f"Job {job.short_name} completed successfully with status: DONE.")
     raise job_failed(job.short_name, job.status.value, job.message)
 
 
@@ -104,9 +102,7 @@ def _read_clauses(words: Words, context: Context) -> _Clauses:
             clauses.pool = words.identifier()
         elif words.take("NAME", "="):
             is_text = words.here.kind is Kind.STRING
-            clauses.name = (
-                Words(words.string()).object_name() if is_text else words.object_name()
-            )
+            clauses.name = Words(words.string()).object_name() if is_text else words.object_name()
         elif words.take("ASYNC", "="):
             clauses.asynchronous = words.boolean()
         elif words.take("REPLICAS", "="):
@@ -280,9 +276,7 @@ async def wait_for(words: Words, context: Context) -> Result:
         left = until - time.monotonic()
         if left <= 0 or not await context.account.wait_for_change(job, left):
             raise _ended(job, wanted, "timed out")
-    return Result.value(
-        "SPCS_WAIT_FOR", f"Service {job.short_name} has reached status {wanted}."
-    )
+    return Result.value("SPCS_WAIT_FOR", f"Service {job.short_name} has reached status {wanted}.")
 
 
 def _ended(job: Job, wanted: str, why: str) -> SqlError:

@@ -22,9 +22,7 @@ def create_repository(words: Words, context: Context) -> Result:
     if not context.tables.schema_exists(name[0], name[1]):
         raise does_not_exist("Schema", f"{name[0]}.{name[1]}")
     context.account.add_repository(
-        ImageRepository(
-            name, context.account.now(), context.session.role, options.get("COMMENT")
-        )
+        ImageRepository(name, context.account.now(), context.session.role, options.get("COMMENT"))
     )
     return Result.status(f"Image Repository {name[2]} successfully created.")
 

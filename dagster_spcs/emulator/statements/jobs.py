@@ -35,7 +35,7 @@ def table(rows: Iterable[dict[str, Any]], names: list[str]) -> Result:
 
 
 def like(pattern: str) -> re.Pattern[str]:
-    """Return a LIKE pattern of a SHOW command as a regular expression: any case, ``\\`` escapes."""
+    r"""Return a LIKE pattern of a SHOW command as a regular expression: any case, ``\`` escapes."""
     parts: list[str] = []
     letters = iter(pattern)
     for letter in letters:
@@ -89,9 +89,9 @@ def show_services(words: Words, context: Context) -> Result:
 _COLUMNS = (
     "name status database_name schema_name owner compute_pool spec dns_name current_instances"
     " target_instances min_ready_instances min_instances max_instances auto_resume"
-    " external_access_integrations created_on updated_on resumed_on suspended_on"
-    " auto_suspend_secs comment owner_role_type query_warehouse is_job is_async_job spec_digest"
-    " is_upgrading managing_object_domain managing_object_name"
+    " external_access_integrations created_on updated_on resumed_on suspended_on auto_suspend_secs"
+    " comment owner_role_type query_warehouse is_job is_async_job spec_digest is_upgrading"
+    " managing_object_domain managing_object_name"
 ).split()
 
 
@@ -195,7 +195,7 @@ def show_endpoints(words: Words, context: Context) -> Result:
     """``SHOW ENDPOINTS IN SERVICE <name>``: none, a local process has no ingress."""
     context.account.job(context.session.resolve(words.object_name(), "SHOW"))
     words.end()
-    names = "name port port_range protocol is_public ingress_url".split()
+    names = ["name", "port", "port_range", "protocol", "is_public", "ingress_url"]
     return Result(tuple(Column(name) for name in names), [])
 
 

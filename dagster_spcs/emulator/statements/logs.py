@@ -63,7 +63,8 @@ SERVICE_TABLES["SPCS_GET_LOGS"] = get_logs
 
 def get_service_logs(words: Words, context: Context) -> Result:
     """``SYSTEM$GET_SERVICE_LOGS(service, instance, container[, lines[, previous[, since[,
-    stamps]]]])``; the two last are what snowflake-cli sends."""
+    stamps]]]])``; the two last are what snowflake-cli sends.
+    """
     name = context.session.resolve(Words(words.string()).object_name())
     words.expect(",")
     instance_id = str(words.number())
@@ -103,7 +104,7 @@ def _since(text: str) -> str | None:
     """Return a since_timestamp in the form of the stamps, so that both compare as text."""
     if not text:
         return None
-    head, dot, fraction = text.removesuffix("Z").partition(".")
+    head, _, fraction = text.removesuffix("Z").partition(".")
     try:
         moment = datetime.fromisoformat(head)
     except ValueError:

@@ -51,7 +51,8 @@ def read_options(words: Words) -> dict[str, Any]:
 @handles("CREATE COMPUTE POOL")
 def create_pool(words: Words, context: Context) -> Result:
     """``CREATE COMPUTE POOL [IF NOT EXISTS] <name> MIN_NODES = … MAX_NODES = …
-    INSTANCE_FAMILY = …``."""
+    INSTANCE_FAMILY = …``.
+    """
     may_exist = words.take("IF", "NOT", "EXISTS")
     name = words.identifier()
     options = read_options(words)

@@ -1,0 +1,233 @@
+"""A run that submits and ends, and the sensor that records the end."""
+
+from collections.abc import Callable
+
+import dagster as dg
+import pytest
+
+from dagster_spcs import events
+from dagster_spcs.client import SpcsClient
+from dagster_spcs.emulator import Emulator
+from dagster_spcs.identity import JobIdentity
+from tests.integration.conftest import Location, script_asset, script_request
+
+Locate = Callable[..., Location]
+
+
+def statements_of(emulator: Emulator, done: Callable[[], object]) -> list[str]:
+    """Return the statements that clients sent while ``done`` ran."""
+    before = len(emulator.statements)
+    done()
+    return [each.text for each in emulator.statements[before:]]
+
+
+def test_run_ends_before_its_job_and_records_only_that_it_was_started(locate: Locate) -> None:
+    """A deferred step yields no materialization but an observation with the job's name."""
+    location = locate(script_asset("a", "sleep 30"))
+
+    result = location.run("a")
+
+    assert result.success
+    assert location.materializations("a") == []
+    [started] = location.observations("a")
+    assert started.metadata[events.STATUS].value == "SUBMITTED"
+    assert started.metadata[events.SUBMITTING_RUN].value == result.run_id
+
+
+def test_sensor_records_a_success_once(locate: Locate) -> None:
+    """A finished job gives one materialization with history and log, and a green check."""
+    location = locate(script_asset("a", "echo out; echo err >&2"))
+    result = location.run("a")
+
+    location.tick_until(lambda: location.materializations("a"))
+    for _ in range(3):
+        assert not location.tick().asset_events
+
+    [recorded] = location.materializations("a")
+    metadata = {key: value.value for key, value in recorded.metadata.items()}
+    assert metadata[events.STATUS] == "DONE"
+    assert metadata[events.SUBMITTING_RUN] == result.run_id
+    assert metadata[events.LOG_LINES] == 2
+    assert metadata[events.ERROR_LINES] == 1
+    # Which of the two streams is read first is the operating system's affair.
+    assert sorted(metadata[events.LOG].splitlines()[1:-1]) == ["out", "stderr: err"]
+    assert recorded.metadata[events.INSTANCES].records[0].data["exit_code"] == 0
+    assert events.MISSING not in metadata
+
+
+def test_sensor_records_a_failure_and_a_later_success_as_green(
+    locate: Locate, tmp_path: pytest.TempPathFactory
+) -> None:
+    """A failed job gives an observation and a red check; the next success turns it green."""
+    switch = tmp_path / "fixed"
+    location = locate(script_asset("a", f"test -e {switch} || {{ echo broken >&2; exit 3; }}"))
+    check = dg.AssetCheckKey(dg.AssetKey("a"), events.CHECK_NAME)
+
+    location.run("a")
+    location.tick_until(lambda: len(location.observations("a")) == 2)
+
+    assert location.materializations("a") == []
+    failed = location.observations("a")[0]
+    assert "ended FAILED (0/main exited 3)" in failed.description
+    assert "stderr: broken" in failed.metadata[events.LOG].value
+    red = location.instance.get_latest_asset_check_evaluation_record(check)
+    assert red.event.dagster_event.event_specific_data.passed is False
+
+    switch.touch()
+    location.run("a")
+    location.tick_until(lambda: location.materializations("a"))
+
+    green = location.instance.get_latest_asset_check_evaluation_record(check)
+    assert green.event.dagster_event.event_specific_data.passed is True
+
+
+def test_idle_tick_is_one_statement(locate: Locate, emulator: Emulator) -> None:
+    """However many jobs are in flight, a tick in which none ended lists them, and no more."""
+    names = [f"a{index}" for index in range(5)]
+    location = locate(*(script_asset(name, "sleep 30") for name in names))
+    location.run(*names)
+
+    [statement] = statements_of(emulator, location.tick)
+
+    assert statement.startswith("SHOW JOB SERVICES LIKE ")
+
+
+def test_tick_without_warehouse_reads_no_table_function(locate: Locate, emulator: Emulator) -> None:
+    """With metadata="no-warehouse" exit codes and logs come from commands that need none."""
+    location = locate(script_asset("a", "echo hello; exit 4"), metadata="no-warehouse")
+    location.run("a")
+
+    sent = statements_of(
+        emulator, lambda: location.tick_until(lambda: len(location.observations("a")) == 2)
+    )
+
+    assert not [text for text in sent if "TABLE(" in text]
+    failed = location.observations("a")[0]
+    assert failed.metadata[events.INSTANCES].records[0].data["exit_code"] == 4
+    assert "hello" in failed.metadata[events.LOG].value
+
+
+def test_death_between_reporting_and_saving_the_cursor_doubles_nothing(locate: Locate) -> None:
+    """A tick that is repeated with the old cursor finds its events in Dagster and adds none."""
+    location = locate(script_asset("a", "true"), script_asset("b", "exit 1"))
+    location.run("a", "b")
+    while len(location.tick(report=False, save=False).asset_events) < 4:
+        pass
+
+    location.tick(save=False)  # reported, and the daemon died before it saved the cursor
+    location.tick()
+    location.tick()
+
+    assert len(location.materializations("a")) == 1
+    assert len(location.observations("b")) == 2  # that it was started, and that it failed
+
+
+def test_lost_cursor_doubles_nothing(locate: Locate) -> None:
+    """Without its cursor the sensor looks at all jobs again and records none of them twice."""
+    location = locate(script_asset("a", "true"))
+    location.run("a")
+    location.tick_until(lambda: location.materializations("a"))
+
+    location.cursor = None
+    location.tick()
+
+    assert len(location.materializations("a")) == 1
+
+
+def test_unreadable_cursor_fails_the_tick(locate: Locate) -> None:
+    """A cursor that cannot be read is an error, not a fresh start."""
+    location = locate(script_asset("a", "true"))
+    location.cursor = '{"version": 7}'
+
+    with pytest.raises(Exception, match="version"):
+        location.tick()
+
+
+def test_tick_is_bounded(locate: Locate, client: SpcsClient) -> None:
+    """At most ``max_completions`` are recorded a tick; the next one goes on where it stopped."""
+    names = [f"a{index}" for index in range(7)]
+    location = locate(*(script_asset(name, "true") for name in names), max_completions=3)
+    location.run(*names)
+    jobs = [
+        each.metadata[events.JOB_NAME].value
+        for name in names
+        for each in location.observations(name)
+    ]
+    assert len(jobs) == 7
+    while any(
+        not job.status.is_final for job in client.list(database="LAB", schema=jobs[0].split(".")[1])
+    ):
+        pass
+
+    sizes = [len(location.tick().asset_events) // 2 for _ in range(4)]
+
+    assert sizes == [3, 3, 1, 0]
+    assert all(len(location.materializations(name)) == 1 for name in names)
+
+
+def test_jobs_of_other_code_locations_are_left_alone(locate: Locate, client: SpcsClient) -> None:
+    """A job whose asset this location does not have is not recorded here."""
+    other = locate(script_asset("elsewhere", "true"))
+    other.run("elsewhere")
+    location = locate(script_asset("a", "true"))
+    location.run("a")
+
+    location.tick_until(lambda: location.materializations("a"))
+
+    assert other.materializations("elsewhere") == []
+
+
+def test_function_may_take_config_and_partition(locate: Locate, client: SpcsClient) -> None:
+    """The user's function sees config and partition; the job's identity tells the partition."""
+    from dagster_spcs import JobRequest, spcs_job_asset
+
+    class Options(dg.Config):
+        word: str = "nothing"
+
+    @spcs_job_asset(partitions_def=dg.StaticPartitionsDefinition(["x|1", "ü"]))
+    def parted(context: dg.AssetExecutionContext, config: Options) -> JobRequest:
+        return script_request(f"echo {config.word} {len(context.partition_key)}")
+
+    location = locate(parted)
+    configured = {"ops": {"parted": {"config": {"word": "hello"}}}}
+    assert location.run("parted", partition_key="ü", run_config=configured).success
+
+    location.tick_until(lambda: location.materializations("parted"))
+
+    [recorded] = location.materializations("parted")
+    assert recorded.partition == "ü"
+    assert "hello 1" in recorded.metadata[events.LOG].value
+
+
+def test_skip_starts_nothing_beside_a_job_in_flight(locate: Locate) -> None:
+    """With overlap="skip" a second run says so and starts nothing."""
+    location = locate(script_asset("a", "sleep 30"))
+    location.run("a")
+
+    assert location.run("a").success
+
+    assert len(location.observations("a")) == 1
+
+
+def test_cancel_previous_cancels_the_job_in_flight(locate: Locate) -> None:
+    """With overlap="cancel_previous" the older job is cancelled and reported as what it is."""
+    location = locate(script_asset("a", "sleep 30", overlap="cancel_previous"))
+    location.run("a")
+    location.run("a")
+
+    location.tick_until(lambda: len(location.observations("a")) == 3)
+
+    assert location.observations("a")[0].metadata[events.STATUS].value == "CANCELLED"
+
+
+def test_identity_is_in_the_job_s_comment(locate: Locate, client: SpcsClient) -> None:
+    """Whoever lists the jobs can tell the asset and the run of each."""
+    location = locate(script_asset("a", "sleep 30"))
+    result = location.run("a")
+    name = location.observations("a")[0].metadata[events.JOB_NAME].value
+    database, schema, _ = name.split(".")
+
+    [job] = client.list(database=database, schema=schema)
+
+    identity = JobIdentity.from_comment(job.comment)
+    assert (identity.asset, identity.run_id, identity.blocking) == (("a",), result.run_id, False)
