@@ -104,10 +104,11 @@ class _Tick:
             reported += len(fresh)
             asset_events += self._events([found[job.name] for job in fresh])
         in_flight = sum(not job.status.is_final for job in jobs)
-        if asset_events:
-            return dg.SensorResult(asset_events=asset_events, cursor=cursor.model_dump_json())
+        # The page shows a tick without run requests as skipped; the reason tells what it did.
+        what = f"{reported} jobs ended since the last tick" if reported else "no job ended"
         return dg.SensorResult(
-            skip_reason=f"{in_flight} jobs in flight, none finished since the last tick.",
+            asset_events=asset_events,
+            skip_reason=f"{what}; {in_flight} in flight.",
             cursor=cursor.model_dump_json(),
         )
 

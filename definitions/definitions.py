@@ -26,5 +26,7 @@ defs = dg.Definitions(
             use_user_code_server=True,  # the join's condition is the example's own
         ),
     ],
+    # Steps here submit, or run one statement: a process for each would cost more than it does.
+    executor=dg.in_process_executor,
     resources={"snowflake": resources.snowflake(), "spcs": resources.spcs()},
 )

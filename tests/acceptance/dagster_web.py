@@ -5,7 +5,7 @@ import socket
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,10 +13,6 @@ from typing import Any, TypeVar
 from definitions import local
 
 T = TypeVar("T")
-LOCATION = {
-    "repositoryLocationName": "definitions",
-    "repositoryName": "__repository__",
-}
 PATIENCE_SECONDS = 180.0
 
 
@@ -35,9 +31,13 @@ def wait_for(what: str, look: Callable[[], T | None], log: Path) -> T:
 class DagsterWeb:
     """The webserver of a running ``dagster dev``."""
 
-    def __init__(self, port: int, log: Path) -> None:
+    def __init__(self, port: int, log: Path, location: str) -> None:
         self.url = f"http://127.0.0.1:{port}"
         self.log = log
+        self._location = {
+            "repositoryLocationName": location,
+            "repositoryName": "__repository__",
+        }
 
     def query(self, text: str, **variables: Any) -> dict[str, Any]:
         """Run a GraphQL operation and return its data."""
@@ -62,7 +62,7 @@ class DagsterWeb:
 
     def launch(self, job: str, assets: list[str] | None = None) -> str:
         """Launch a run and return its id."""
-        selector: dict[str, Any] = {**LOCATION, "pipelineName": job}
+        selector: dict[str, Any] = {**self._location, "pipelineName": job}
         if assets is not None:
             selector["assetSelection"] = [{"path": [name]} for name in assets]
             selector["assetCheckSelection"] = []
@@ -161,7 +161,7 @@ class DagsterWeb:
               startSensor(sensorSelector: $selector) { __typename }
             }
             """,
-            selector={**LOCATION, "sensorName": name},
+            selector={**self._location, "sensorName": name},
         )
         assert data["startSensor"]["__typename"] == "Sensor", data
 
@@ -173,7 +173,7 @@ class DagsterWeb:
               startSchedule(scheduleSelector: $selector) { __typename }
             }
             """,
-            selector={**LOCATION, "scheduleName": name},
+            selector={**self._location, "scheduleName": name},
         )
         assert data["startSchedule"]["__typename"] == "ScheduleStateResult", data
 
@@ -196,7 +196,7 @@ class DagsterWeb:
               } } }
             } }
             """,
-            selector={**LOCATION, "sensorName": name},
+            selector={**self._location, "sensorName": name},
         )
         return list(data["sensorOrError"]["sensorState"]["ticks"])
 
@@ -209,14 +209,21 @@ def free_port() -> int:
 
 
 @contextmanager
-def dagster_dev(home: Path, log: Path, **env: str) -> Iterator[DagsterWeb]:
-    """Run ``dagster dev`` on ``workspace.yaml`` until the code location is loaded."""
+def dagster_dev(
+    home: Path,
+    log: Path,
+    *,
+    target: Sequence[str] = ("-w", "workspace.yaml"),
+    location: str = "definitions",
+    **env: str,
+) -> Iterator[DagsterWeb]:
+    """Run ``dagster dev`` and give its webserver once the code location is loaded."""
     home.mkdir()
     (home / "dagster.yaml").write_text("telemetry:\n  enabled: false\nnux:\n  enabled: false\n")
     port = free_port()
-    arguments = [local.tool("dagster"), "dev", "-w", "workspace.yaml", "-p", str(port)]
+    arguments = [local.tool("dagster"), "dev", *target, "-p", str(port)]
     with local.process(arguments, {"DAGSTER_HOME": str(home), **env}, log) as started:
-        web = DagsterWeb(port, log)
+        web = DagsterWeb(port, log, location)
 
         def up() -> bool:
             assert started.poll() is None, log.read_text()[-4000:]
