@@ -352,7 +352,7 @@ class JobStep:
             yield dg.MaterializeResult(
                 asset_key=self._key,
                 metadata=metadata,
-                tags=events.event_tags(report.job.name, report.job.status_text),
+                tags=events.finished_tags(report.job),
                 check_results=[events.check_result(report, job.identity)],
             )
             return
@@ -380,8 +380,7 @@ class JobStep:
         failed = [
             record
             for record in observed
-            if (record.asset_observation is not None)
-            and record.asset_observation.tags.get(events.STATUS_TAG) not in (None, "SUBMITTED")
+            if record.asset_observation and events.tells_an_end(record.asset_observation.tags)
         ]
         passed = not failed or bool(last and last[0].timestamp > failed[0].timestamp)
         yield dg.AssetCheckResult(

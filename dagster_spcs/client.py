@@ -20,7 +20,7 @@ from dagster_spcs.errors import (
     SpcsError,
     SubmissionFailed,
 )
-from dagster_spcs.names import JobName, split_name
+from dagster_spcs.names import JobName, is_job_name, split_name
 from dagster_spcs.records import (
     ContainerRecord,
     HistoryRecord,
@@ -38,6 +38,8 @@ LOG_BATCH = 50
 """Jobs whose logs are read in one statement."""
 _ATTEMPTS = 4
 _FIRST_PAUSE = 0.5
+_SAME_TIME = timedelta(seconds=5)
+"""Two commands may tell a job's creation with a different precision."""
 
 
 class Session(Protocol):
@@ -130,7 +132,8 @@ class SpcsClient:
         Returns in the order of ``submissions``.
 
         Raises:
-            SubmissionFailed: if any failed; it tells which jobs are in flight now.
+            SubmissionFailed: if any of several failed; it tells which jobs are in flight now. A
+                single one raises its own error.
         """
         if len(submissions) == 1:
             return [self.submit(submissions[0])]
@@ -172,7 +175,7 @@ class SpcsClient:
             )
             # LIKE ignores case and services with odd names are not jobs of ours.
             fitting = (row for row in rows if str(row.get("name", "")).startswith(prefix))
-            found.extend(JobRecord.from_row(row) for row in fitting)
+            found.extend(JobRecord.from_row(row) for row in fitting if is_job_name(row["name"]))
             if len(rows) < statements.MAX_LISTED:
                 return found
             after = str(rows[-1]["name"])
@@ -199,15 +202,17 @@ class SpcsClient:
         while waiting:
             listed = self._look(waiting)
             seen.update(listed)
+            looked: dict[JobName, JobRecord] = {}
             for name in sorted(waiting):
                 job = listed.get(name) or self._vanished(name, seen.get(name))
+                looked[name] = job
                 if job.status.is_final:
                     waiting.discard(name)
                     yield job
             if not waiting:
                 return
             if on_poll is not None:
-                on_poll([seen[name] for name in sorted(waiting)])
+                on_poll([looked[name] for name in sorted(waiting)])
             if timeout_seconds is not None and self._clock() - begun >= timeout_seconds:
                 raise JobTimedOut(sorted(waiting), timeout_seconds)
             self._sleep(poll_seconds)
@@ -219,14 +224,15 @@ class SpcsClient:
         return {
             job.name: job
             for (database, schema), bare in places.items()
-            for job in self.list(
-                database=database, schema=schema, prefix=_common_prefix(bare)
-            )
+            for job in self.list(database=database, schema=schema, prefix=_common_prefix(bare))
         }
 
     def _vanished(self, name: JobName, last: JobRecord | None) -> JobRecord:
-        if last is None:
-            return self.describe(name)  # raises ObjectNotFound for a name that never was
+        try:
+            return self.describe(name)
+        except ObjectNotFound:
+            if last is None:
+                raise  # a name that never was
         return JobRecord(
             name=name,
             status=JobStatus.DELETED,
@@ -270,8 +276,17 @@ class SpcsClient:
             )
         )
         records = [HistoryRecord.from_row(row) for row in rows]
-        # A name may have been used, dropped and used again: the newest row is the job listed.
-        return {record.name: record for record in sorted(records, key=lambda each: each.created)}
+        found: dict[JobName, HistoryRecord] = {}
+        for job in jobs:
+            # A name may have been used, dropped and used again: the row of the same time is it.
+            own = [
+                each
+                for each in records
+                if each.name == job.name and abs(each.created - job.created_on) <= _SAME_TIME
+            ]
+            if own:
+                found[job.name] = min(own, key=lambda each: abs(each.created - job.created_on))
+        return found
 
     def logs(self, job: JobRecord, *, last_lines: int = 100) -> JobLog:
         """Return the last lines of one job from the event table; needs a warehouse."""
@@ -327,21 +342,22 @@ class SpcsClient:
         at most 100 KB, both streams mixed (page "SYSTEM$GET_SERVICE_LOGS").
         """
         lines: list[LogLine] = []
-        for container in containers:
+        share = max(1, last_lines // max(1, len(containers)))
+        for container in containers if last_lines > 0 else ():
             row = self._one(
                 statements.get_service_logs(
                     name,
                     instance=container.instance_id,
                     container=container.name,
-                    lines=last_lines,
+                    lines=share,
                 )
             )
             text = next(iter(row.values())) or ""
             lines.extend(
                 LogLine(line, container.instance_id, container.name)
-                for line in (text.split("\n") if text else [])
+                for line in (text.split("\n")[-share:] if text else [])
             )
-        return JobLog(tuple(lines[-last_lines:]))
+        return JobLog(tuple(lines))
 
     def follow(self, name: JobName, instance: int, container: str, since: str) -> str:
         """Return log text of one container since a time stamp, each line behind its own."""

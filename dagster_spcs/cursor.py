@@ -45,7 +45,7 @@ def report_finished(
     def is_open(job: JobRecord) -> bool:
         if cursor.through is not None and job.created_on < cursor.through:
             return False
-        return job.name.name not in known
+        return _mark(job) not in known
 
     opened = [job for job in jobs if is_open(job)]
     finished = sorted(
@@ -53,8 +53,8 @@ def report_finished(
         key=lambda job: (job.updated_on, job.name),
     )
     fresh = finished[:limit]
-    settled_now = known | {job.name.name for job in fresh}
-    unsettled = [job for job in opened if job.name.name not in settled_now]
+    settled_now = known | {_mark(job) for job in fresh}
+    unsettled = [job for job in opened if _mark(job) not in settled_now]
     newest = max((job.created_on for job in jobs), default=None)
     through = min(
         [job.created_on for job in unsettled] + ([newest - SLACK] if newest is not None else []),
@@ -64,9 +64,13 @@ def report_finished(
         through = cursor.through
     settled = tuple(
         sorted(
-            job.name.name
+            _mark(job)
             for job in jobs
-            if job.name.name in settled_now and (through is None or job.created_on >= through)
+            if _mark(job) in settled_now and (through is None or job.created_on >= through)
         )
     )
     return fresh, Cursor(through=through, settled=settled)
+
+
+def _mark(job: JobRecord) -> str:
+    return f"{job.name.name}@{job.created_on.timestamp():.6f}"

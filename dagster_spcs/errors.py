@@ -182,7 +182,10 @@ class SubmissionFailed(SpcsError):
     def __init__(self, started: "list[JobName]", failed: "Mapping[JobName, SpcsError]") -> None:
         self.started = started
         self.failed = dict(failed)
-        lines = [f"  {name}: {str(error).splitlines()[0]}" for name, error in failed.items()]
+        lines = [
+            f"  {name}: {(str(error) or type(error).__name__).splitlines()[0]}"
+            for name, error in failed.items()
+        ]
         begun = ", ".join(str(name) for name in started) or "none"
         super().__init__(
             f"{len(failed)} of {len(failed) + len(started)} jobs were not started:\n"

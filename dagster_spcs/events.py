@@ -10,6 +10,7 @@ from dagster_spcs import logtext
 from dagster_spcs.credits import estimated_credits
 from dagster_spcs.identity import JobIdentity
 from dagster_spcs.names import JobName
+from dagster_spcs.records import JobRecord
 from dagster_spcs.reports import JobReport
 
 CHECK_NAME = "spcs_job"
@@ -17,6 +18,8 @@ CHECK_NAME = "spcs_job"
 JOB_TAG = "dagster_spcs/job"
 """Event tag with the job's name, dots for the rest: what makes an event findable by its job."""
 STATUS_TAG = "dagster_spcs/status"
+CREATED_TAG = "dagster_spcs/created"
+"""Event tag on the end of a job alone: when the account created the job."""
 ATTEMPT_TAG = "dagster_spcs/attempt"
 
 JOB_NAME = "dagster_spcs/job_name"
@@ -61,9 +64,27 @@ _INSTANCE_COLUMNS = dg.TableSchema(
 )
 
 
-def event_tags(name: JobName, status: str) -> Mapping[str, str]:
-    """Return the tags by which an event of a job is found again."""
-    return {JOB_TAG: name.name, STATUS_TAG: status}
+def finished_tags(job: JobRecord) -> Mapping[str, str]:
+    """Return the tags by which the event of a finished job is found again."""
+    return {JOB_TAG: job.name.name, STATUS_TAG: job.status_text, CREATED_TAG: _created(job)}
+
+
+def is_event_of(job: JobRecord, tags: Mapping[str, str] | None) -> bool:
+    """Whether an event with these tags tells the end of this job.
+
+    A name can be used again once its job was dropped; the time of creation tells both apart.
+    """
+    found = tags or {}
+    return found.get(JOB_TAG) == job.name.name and found.get(CREATED_TAG) == _created(job)
+
+
+def tells_an_end(tags: Mapping[str, str] | None) -> bool:
+    """Whether an event with these tags tells the end of some job."""
+    return CREATED_TAG in (tags or {})
+
+
+def _created(job: JobRecord) -> str:
+    return f"{job.created_on.timestamp():.6f}"
 
 
 def snowsight_url(account: str | None, name: JobName) -> str | None:
@@ -74,7 +95,7 @@ def snowsight_url(account: str | None, name: JobName) -> str | None:
     organization, dash, locator = (account or "").partition("-")
     if not dash or not organization or not locator:
         return None
-    place = f"databases/{quote(name.database)}/schemas/{quote(name.schema)}"
+    place = f"databases/{quote(name.database, safe='')}/schemas/{quote(name.schema, safe='')}"
     return f"https://app.snowflake.com/{organization}/{locator}/#/data/{place}/service/{name.name}"
 
 
@@ -97,7 +118,7 @@ def submitted_observation(
         partition=identity.partition,
         description=f"{'Found' if adopted else 'Started'} job {name} on {pool}",
         metadata=metadata,
-        tags=event_tags(name, "SUBMITTED"),
+        tags={JOB_TAG: name.name, STATUS_TAG: "SUBMITTED"},
     )
 
 
@@ -186,7 +207,7 @@ def finished_events(report: JobReport, identity: JobIdentity, metadata: Metadata
     check is evaluated against the materialization it belongs to.
     """
     key = dg.AssetKey(list(identity.asset))
-    tags = event_tags(report.job.name, report.job.status_text)
+    tags = finished_tags(report.job)
     succeeded = report.job.status.is_success
     own: dg.AssetMaterialization | dg.AssetObservation
     if succeeded:

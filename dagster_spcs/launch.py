@@ -6,7 +6,7 @@ from datetime import datetime, timezone
 from typing import Literal
 
 from dagster_spcs.client import SpcsClient, Submission
-from dagster_spcs.errors import JobNameInUse
+from dagster_spcs.errors import JobNameInUse, SpcsError, SubmissionFailed
 from dagster_spcs.identity import JobIdentity
 from dagster_spcs.names import JobName, choose_job_name
 from dagster_spcs.records import JobRecord
@@ -111,29 +111,47 @@ def launch(
         JobNameInUse: if a name belongs to a job that was not started by this run.
     """
     launched: list[LaunchedJob] = []
+    refused: dict[JobName, SpcsError] = {}
     pending = list(planned)
     while pending:
         identities = [_identity(each) for each in pending]
-        submitted = client.submit_many(
-            [
-                Submission(each.request, name_of(place, each), each.compute_pool, text)
-                for each, identity in zip(pending, identities, strict=True)
-                for text in [identity.to_comment()]
-            ],
-            at_once=at_once,
-        )
+        submissions = [
+            Submission(each.request, name_of(place, each), each.compute_pool, identity.to_comment())
+            for each, identity in zip(pending, identities, strict=True)
+        ]
+        try:
+            submitted = client.submit_many(submissions, at_once=at_once)
+        except SubmissionFailed as error:
+            raise SubmissionFailed(
+                [*(each.name for each in launched), *error.started], {**refused, **error.failed}
+            ) from error
+        except SpcsError as error:
+            if not launched and not refused:
+                raise
+            raise SubmissionFailed(
+                [each.name for each in launched], {**refused, submissions[0].name: error}
+            ) from error
         again: list[PlannedJob] = []
         for each, identity, outcome in zip(pending, identities, submitted, strict=True):
             found = outcome.adopted
             if found is None:
                 launched.append(LaunchedJob(outcome.name, identity, each, adopted=False))
                 continue
-            known = _own(outcome.name, found, each)
-            if is_retry and found.status.is_final and not found.status.is_success:
-                again.append(replace(each, attempt=each.attempt + 1))
-            else:
-                launched.append(LaunchedJob(outcome.name, known, each, adopted=True))
+            try:
+                known = _own(outcome.name, found, each)
+                if is_retry and found.status.is_final and not found.status.is_success:
+                    if each.request.name is not None:
+                        raise JobNameInUse(outcome.name, "the job that failed before still has it")
+                    again.append(replace(each, attempt=each.attempt + 1))
+                else:
+                    launched.append(LaunchedJob(outcome.name, known, each, adopted=True))
+            except JobNameInUse as error:
+                refused[outcome.name] = error
         pending = again
+    if refused and not launched and len(refused) == 1:
+        raise next(iter(refused.values()))
+    if refused:
+        raise SubmissionFailed([each.name for each in launched], refused)
     order = {(each.asset, each.partition): index for index, each in enumerate(planned)}
     return sorted(launched, key=lambda job: order[job.planned.asset, job.planned.partition])
 

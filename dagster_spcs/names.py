@@ -130,6 +130,11 @@ class JobName:
         return f"{self.database}.{self.schema}.{self.name}" if self.database else self.name
 
 
+def is_job_name(stored: str) -> bool:
+    """Whether a job can be called so."""
+    return len(stored) <= MAX_JOB_NAME and _JOB.fullmatch(stored) is not None
+
+
 def choose_job_name(prefix: str, readable: str, identity: Sequence[str | int | None]) -> str:
     """Return the job's name for an attempt: the same arguments always give the same name.
 

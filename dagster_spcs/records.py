@@ -44,7 +44,7 @@ class JobRecord:
             compute_pool=_get(row, "compute_pool"),
             created_on=_moment(_get(row, "created_on")),
             updated_on=_moment(_get(row, "updated_on")),
-            replicas=int(row.get("target_instances") or 1),
+            replicas=_int(row.get("target_instances") or 1),
             comment=row.get("comment") or None,
             query_warehouse=row.get("query_warehouse") or None,
         )
@@ -74,14 +74,14 @@ class ContainerRecord:
         """Read a row of SHOW SERVICE CONTAINERS; ``instance_id`` is text there."""
         exit_code = row.get("last_exit_code")
         return cls(
-            instance_id=int(_get(row, "instance_id")),
+            instance_id=_int(_get(row, "instance_id")),
             name=_get(row, "container_name"),
             status=_get(row, "status"),
             message=row.get("message") or "",
             image=row.get("image_name") or "",
             image_digest=row.get("image_digest") or "",
-            exit_code=None if exit_code is None else int(exit_code),
-            restarts=int(row.get("restart_count") or 0),
+            exit_code=None if exit_code is None else _int(exit_code),
+            restarts=_int(row.get("restart_count") or 0),
             started=_moment_or_none(row.get("start_time")),
         )
 
@@ -90,14 +90,14 @@ class ContainerRecord:
         """Read an element of ``INSTANCE_STATUSES.instances[].containers``."""
         exit_code = entry.get("lastExitCode")
         return cls(
-            instance_id=int(instance_id),
+            instance_id=_int(instance_id),
             name=entry.get("containerName") or "",
             status=entry.get("status") or "",
             message=entry.get("message") or "",
             image=entry.get("image") or "",
             image_digest=entry.get("imageSha256") or "",
-            exit_code=None if exit_code is None else int(exit_code),
-            restarts=int(entry.get("restartCount") or 0),
+            exit_code=None if exit_code is None else _int(exit_code),
+            restarts=_int(entry.get("restartCount") or 0),
             started=_moment_or_none(entry.get("startTime")),
         )
 
@@ -116,7 +116,7 @@ class InstanceRecord:
     def from_row(cls, row: Row) -> "InstanceRecord":
         """Read a row; ``instance_id`` is text there."""
         return cls(
-            instance_id=int(_get(row, "instance_id")),
+            instance_id=_int(_get(row, "instance_id")),
             status=_get(row, "status"),
             created=_moment_or_none(row.get("creation_time")),
             started=_moment_or_none(row.get("start_time")),
@@ -149,17 +149,17 @@ class HistoryRecord:
             status=JobStatus(_get(row, "status")),
             message=row.get("message") or "",
             query_id=row.get("query_id") or "",
-            job_id=int(row.get("id") or 0),
+            job_id=_int(row.get("id") or 0),
             compute_pool=row.get("compute_pool_name") or "",
             created=_moment(_get(row, "created_time")),
             completed=_moment_or_none(row.get("completed_time")),
             deleted=_moment_or_none(row.get("deleted_time")),
             containers=tuple(
-                ContainerRecord.from_history(str(instance["instanceId"]), container)
+                ContainerRecord.from_history(str(_get(instance, "instanceId")), container)
                 for instance in instances
                 for container in instance.get("containers") or []
             ),
-            replicas=int(_object(row.get("parameters")).get("REPLICAS") or 1),
+            replicas=_int(_object(row.get("parameters")).get("REPLICAS") or 1),
         )
 
 
@@ -182,7 +182,7 @@ class LogLine:
         """Read a row of SPCS_GET_LOGS; its TIMESTAMP is UTC without a zone."""
         return cls(
             text=row.get("log") or "",
-            instance_id=int(_get(row, "instance_id")),
+            instance_id=_int(_get(row, "instance_id")),
             container=_get(row, "container_name"),
             timestamp=_moment_or_none(row.get("timestamp")),
             stream=_object(row.get("record_attributes")).get("log.iostream"),
@@ -223,14 +223,20 @@ def _get(row: Row, column: str) -> Any:
 
 def _object(value: Any) -> dict[str, Any]:
     if isinstance(value, str):
-        value = json.loads(value)
+        try:
+            value = json.loads(value)
+        except ValueError:
+            raise UnexpectedAnswer(f"expected JSON, got {value[:100]!r}") from None
     return value if isinstance(value, dict) else {}
 
 
 def _moment(value: Any) -> datetime:
     if isinstance(value, str):
         # Text stands in INSTANCE_STATUSES and start_time (ISO, ending in Z).
-        value = datetime.fromisoformat(value.replace("Z", "+00:00"))
+        try:
+            value = datetime.fromisoformat(value.replace("Z", "+00:00"))
+        except ValueError:
+            raise UnexpectedAnswer(f"expected a time stamp, got {value!r}") from None
     if not isinstance(value, datetime):
         raise UnexpectedAnswer(f"expected a time stamp, got {value!r}")
     return value if value.tzinfo else value.replace(tzinfo=timezone.utc)
@@ -238,3 +244,10 @@ def _moment(value: Any) -> datetime:
 
 def _moment_or_none(value: Any) -> datetime | None:
     return None if value in (None, "") else _moment(value)
+
+
+def _int(value: Any) -> int:
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        raise UnexpectedAnswer(f"expected a whole number, got {value!r}") from None

@@ -80,11 +80,18 @@ def gather(
             report = _log_from_node(client, report, last_lines)
         reports[name] = report
     families: dict[str, str | None] = {}
+    refused: dict[str, StatementError] = {}
     for name, report in reports.items():
         pool = report.job.compute_pool
         if pool not in families:
-            families[pool] = client.instance_family(pool)
-        reports[name] = replace(report, family=families[pool])
+            try:
+                families[pool] = client.instance_family(pool)
+            except StatementError as error:
+                families[pool] = None
+                refused[pool] = error
+        reports[name] = report = replace(report, family=families[pool])
+        if pool in refused:
+            reports[name] = _missing(report, "compute pool", refused[pool])
     return [reports[job.name] for job in jobs]
 
 
@@ -124,7 +131,12 @@ def _tables(
     try:
         facts = client.table_facts(sorted(set(filled.values())))
     except StatementError as error:
-        _note(reports, "result table", error)
+        if len(filled) == 1:
+            [name] = filled
+            reports[name] = _missing(reports[name], "result table", error)
+            return
+        for name, table in filled.items():
+            _tables(client, reports, {name: table})
         return
     for name, table in filled.items():
         reports[name] = replace(reports[name], table=facts[table])

@@ -1,11 +1,12 @@
 """What a user asks for: one job to run."""
 
+import json
 from datetime import timedelta
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from dagster_spcs.names import identifier, qualified, split_name
+from dagster_spcs.names import identifier, qualified
 from dagster_spcs.spec.service import ServiceSpec
 
 
@@ -26,7 +27,7 @@ class StageFile(_Model):
     def _stage(cls, value: str) -> str:
         if not value.startswith("@"):
             raise ValueError(f"a stage begins with @, got {value!r}")
-        split_name(value[1:].partition("/")[0])
+        qualified(value[1:].partition("/")[0])
         return value
 
 
@@ -45,6 +46,10 @@ class SpecTemplate(_Model):
         for name in value:
             if not name.isidentifier():
                 raise ValueError(f"template variable {name!r} is not an identifier")
+            try:
+                json.dumps(value[name], allow_nan=False)
+            except (TypeError, ValueError) as error:
+                raise ValueError(f"template value {name!r} is not JSON: {error}") from error
         return value
 
 

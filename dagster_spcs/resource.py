@@ -9,7 +9,7 @@ from pydantic import Field
 
 from dagster_spcs.client import SpcsClient
 from dagster_spcs.errors import InvalidName
-from dagster_spcs.names import choose_job_name, split_name
+from dagster_spcs.names import JobName, choose_job_name, split_name
 
 
 class SpcsJobResource(dg.ConfigurableResource[Any]):
@@ -86,7 +86,7 @@ class SpcsJobResource(dg.ConfigurableResource[Any]):
     def prefix(self) -> str:
         """Return the beginning of every job's name, checked, in stored form."""
         prefix = split_name(self.job_name_prefix)[0].strip("_")
-        choose_job_name(prefix, "", [])
+        JobName(choose_job_name(prefix, "", []))  # refuses what no job's name can begin with
         return prefix
 
     @contextmanager

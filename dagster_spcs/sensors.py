@@ -1,7 +1,7 @@
 """The polling sensor: a thin shell around ``report_finished``."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 
 import dagster as dg
@@ -141,8 +141,12 @@ class _Tick:
         return held
 
     def _events(self, fresh: Sequence[Found]) -> list[events.Event]:
-        reported = self._reported(fresh)
-        unreported = [each for each in fresh if each[0].name.name not in reported]
+        recorded = self._recorded_ends(fresh)
+        unreported = [
+            (job, identity)
+            for job, identity in fresh
+            if not any(events.is_event_of(job, tags) for tags in recorded)
+        ]
         reports = gather(
             self._client,
             [job for job, _ in unreported],
@@ -171,32 +175,33 @@ class _Tick:
         assert repository is not None, "a sensor is evaluated within its code location"
         return repository
 
-    def _reported(self, fresh: Sequence[Found]) -> set[str]:
-        """Names of jobs whose end is in Dagster's event log already.
+    def _recorded_ends(self, fresh: Sequence[Found]) -> list[Mapping[str, str]]:
+        """Tags of the events that tell an end, of the assets and the time in question.
 
         Events are searched from the time of submission on, by the clock of Dagster's own hosts,
         so the account's clock does not matter.
         """
-        instance = self._context.instance
         since: dict[tuple[str, ...], float] = {}
         for _, identity in fresh:
             at = (identity.submitted - _CLOCK_SLACK).timestamp()
             since[identity.asset] = min(at, since.get(identity.asset, at))
-        names: set[str] = set()
-        for path, after in since.items():
-            records_filter = dg.AssetRecordsFilter(
-                asset_key=dg.AssetKey(list(path)), after_timestamp=after
-            )
-            for fetch in (instance.fetch_materializations, instance.fetch_observations):
-                page: str | None = None
-                while True:
-                    result = fetch(records_filter, limit=_EVENTS_A_PAGE, cursor=page)
-                    for record in result.records:
-                        event = record.asset_materialization or record.asset_observation
-                        tags = (event.tags if event is not None else None) or {}
-                        if tags.get(events.STATUS_TAG) not in (None, "SUBMITTED"):
-                            names.add(tags.get(events.JOB_TAG, ""))
-                    if not result.has_more:
-                        break
-                    page = result.cursor
-        return names
+        return [
+            tags
+            for path, after in since.items()
+            for tags in self._event_tags(dg.AssetKey(list(path)), after)
+            if events.tells_an_end(tags)
+        ]
+
+    def _event_tags(self, key: dg.AssetKey, after: float) -> Iterator[Mapping[str, str]]:
+        instance = self._context.instance
+        wanted = dg.AssetRecordsFilter(asset_key=key, after_timestamp=after)
+        for fetch in (instance.fetch_materializations, instance.fetch_observations):
+            page: str | None = None
+            while True:
+                result = fetch(wanted, limit=_EVENTS_A_PAGE, cursor=page)
+                for record in result.records:
+                    event = record.asset_materialization or record.asset_observation
+                    yield (event.tags if event is not None else None) or {}
+                if not result.has_more:
+                    break
+                page = result.cursor

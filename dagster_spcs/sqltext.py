@@ -30,8 +30,12 @@ def like_prefix(prefix: str) -> str:
 
     LIKE is case-insensitive in SHOW commands, so the caller still compares the names it gets.
     """
-    escaped = prefix.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return quote_literal(escaped + "%")
+    return quote_literal(like_exactly(prefix) + "%")
+
+
+def like_exactly(text: str) -> str:
+    """Return the LIKE pattern of one text."""
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
 def fence(document: dict[str, Any]) -> str:

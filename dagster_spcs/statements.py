@@ -17,7 +17,7 @@ from typing import Any
 
 from dagster_spcs.names import JobName, identifier, qualified, quote_identifier, split_name
 from dagster_spcs.request import JobRequest, SpecTemplate, StageFile
-from dagster_spcs.sqltext import fence, like_prefix, quote_literal
+from dagster_spcs.sqltext import fence, like_exactly, like_prefix, quote_literal
 
 MAX_LISTED = 10_000
 """SHOW and GET_JOB_HISTORY give at most this many rows (pages "SHOW SERVICES",
@@ -126,7 +126,7 @@ def show_service_instances(name: JobName) -> Statement:
 
 def show_compute_pools(pool: str) -> Statement:
     """The pool of that name, and those LIKE cannot tell from it."""
-    return Statement(f"SHOW COMPUTE POOLS LIKE {quote_literal(split_name(pool)[0])}")
+    return Statement(f"SHOW COMPUTE POOLS LIKE {quote_literal(like_exactly(pool))}")
 
 
 def job_history(

@@ -1,5 +1,6 @@
 """Waiting for jobs in the run: one listing an interval, and log lines as they come."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
 from dagster_spcs.client import SpcsClient
@@ -27,21 +28,29 @@ class LogFollower:
         self._container = container
         self._label = label
         self._last = ""
-        self._seen_at_last: set[str] = set()
+        self._seen_at_last: Counter[str] = Counter()
 
     def read(self) -> list[str]:
         """Return the lines that came since the last call."""
         text = self._client.follow(self._name, self._instance, self._container, self._last)
         fresh: list[str] = []
-        for stamped in text.split("\n") if text else []:
+        met: Counter[str] = Counter()
+        skip = self._seen_at_last.copy()
+        # Sorted, because two streams may arrive crosswise; the stamps are of one fixed width.
+        for stamped in sorted(filter(None, text.split("\n")), key=_stamp):
             stamp, _, line = stamped.partition(" ")
-            if stamp < self._last or (stamp == self._last and stamped in self._seen_at_last):
+            met[stamped] += 1
+            if stamp < self._last or (stamp == self._last and met[stamped] <= skip[stamped]):
                 continue
             if stamp != self._last:
-                self._last, self._seen_at_last = stamp, set()
-            self._seen_at_last.add(stamped)
+                self._last, self._seen_at_last = stamp, Counter()
+            self._seen_at_last[stamped] += 1
             fresh.append(f"{self._label}{line}")
         return fresh
+
+
+def _stamp(line: str) -> str:
+    return line.partition(" ")[0]
 
 
 def containers_of(request: JobRequest) -> list[tuple[int, str]]:

@@ -25,10 +25,10 @@ __all__ = ["Rewritten", "answer", "statements"]
 
 _LONGEST = max(len(phrase) for phrase in STATEMENTS)
 _OUR_FUNCTIONS = re.compile(
-    r"SPCS_|GET_JOB_HISTORY|SYSTEM\$|CURRENT_(?:ROLE|WAREHOUSE|USER|ACCOUNT|ORGANIZATION)",
+    r"SPCS_|GET_JOB_HISTORY|RESULT_SCAN|LAST_QUERY_ID|SYSTEM\$|CURRENT_(?:ROLE|WAREHOUSE|USER|ACCOUNT|ORGANIZATION)",
     re.IGNORECASE,
 )
-_REPLACED = re.compile(r"TABLE|CURRENT_\w+", re.IGNORECASE)
+_REPLACED = re.compile(r"TABLE|CURRENT_\w+|LAST_QUERY_ID", re.IGNORECASE)
 _LOOKING = ("SHOW", "DESC", "DESCRIBE")
 
 
@@ -157,6 +157,7 @@ def _session_function(words: Words, context: Context) -> str | None:
         "CURRENT_ACCOUNT": settings.account,
         "CURRENT_ACCOUNT_NAME": settings.account,
         "CURRENT_ORGANIZATION_NAME": settings.organization,
+        "LAST_QUERY_ID": session.last_query_id,
     }
     name = words.here.value.upper()
     if name not in values:
@@ -188,6 +189,8 @@ async def _table_function(words: Words, context: Context) -> Result | None:
         words.expect("(")
         result = await ACCOUNT_TABLES[name[-1]](words, context)
     else:
+        return None
+    if result is None:
         return None
     words.expect(")")
     return result

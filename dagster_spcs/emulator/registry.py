@@ -23,7 +23,7 @@ class Context:
 
 
 Handler = Callable[[Words, Context], Result | Awaitable[Result]]
-TableFunction = Callable[[Words, Context], Awaitable[Result]]
+TableFunction = Callable[[Words, Context], Awaitable[Result | None]]
 
 STATEMENTS: dict[tuple[str, ...], Handler] = {}
 """By leading words."""

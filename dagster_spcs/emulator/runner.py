@@ -124,7 +124,7 @@ class Runner:
         images: list[Image],
         instance: Instance,
     ) -> None:
-        if job.status is JobStatus.CANCELLING:
+        if _is_cancelling(job):
             return
         waiting = asyncio.create_task(pool.place(spec.cpu, spec.memory_gib))
         self._waiting[job.id].append(waiting)
@@ -133,11 +133,11 @@ class Runner:
         except asyncio.CancelledError:
             if waiting.done() and not waiting.cancelled():
                 pool.leave(waiting.result())
-            if job.status is JobStatus.CANCELLING:
+            if _is_cancelling(job):
                 return
             raise
         try:
-            if job.status is JobStatus.CANCELLING:
+            if _is_cancelling(job):
                 return
             instance.ip_address = "127.0.0.1"
             codes = await asyncio.gather(
@@ -166,7 +166,7 @@ class Runner:
         image: Image,
         state: ContainerState,
     ) -> int:
-        if job.status is JobStatus.CANCELLING:
+        if _is_cancelling(job):
             return 1
         account = self._account
         folder = self._scratch / f"job-{job.id}" / f"{instance.id}.{spec.name}"
@@ -249,6 +249,11 @@ class Runner:
             )
             env["SNOWFLAKE_HOME"] = str(folder)
         return env
+
+
+def _is_cancelling(job: Job) -> bool:
+    # Asked anew each time: it changes while a coroutine waits.
+    return job.status is JobStatus.CANCELLING
 
 
 def _joined(image: Image, given: str | None, *ours: str | Path) -> str:

@@ -91,13 +91,15 @@ class Emulator:
             "host": self.host,
             "port": self.port,
             "protocol": "http",
+            # Else the connector asks at its first login which cloud it runs in, and waits for it.
+            "platform_detection_timeout_seconds": 0.0,
         }
 
     def write_connections_file(self, path: Path) -> None:
         """Write a ``connections.toml`` that only its owner can read."""
         lines = [f"[{CONNECTION_NAME}]"]
         lines += [
-            f"{key} = {value}" if isinstance(value, int) else f'{key} = "{value}"'
+            f"{key} = {value}" if isinstance(value, int | float) else f'{key} = "{value}"'
             for key, value in self.connection_parameters().items()
         ]
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -22,6 +22,7 @@ class Session:
     master_token: str = field(default_factory=lambda: secrets.token_urlsafe(32))
     synchronous: dict[int, Job] = field(default_factory=dict)
     """Jobs that a statement of this session is blocked by; they end with the session."""
+    last_query_id: str = ""
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     """A connection below runs one statement at a time."""
 

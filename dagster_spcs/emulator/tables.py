@@ -36,6 +36,7 @@ _CREATE_DATABASE = re.compile(
 )
 _ROWS_PLACE = '"_fs_global"."main"'
 _KEPT_RESULTS = 200
+_KEPT_ANSWERS = 50
 _DUCKDB: dict[ColumnType, str] = {
     "text": "VARCHAR",
     "fixed": "BIGINT",
@@ -58,13 +59,13 @@ def _with_nulls(moments: pa.Array | pa.ChunkedArray) -> pa.Array:
     return pa.StructArray.from_arrays(children, fields=list(struct.type), mask=missing)
 
 
-fakesnow_arrow.timestamp_to_sf_struct = _with_nulls
+fakesnow_arrow.timestamp_to_sf_struct = _with_nulls  # type: ignore[assignment]
 
 
-class _RecentResults(OrderedDict[str, tuple]):
+class _RecentResults(OrderedDict[str, tuple[Any, ...]]):
     """fakesnow keeps every result for RESULT_SCAN, for ever; this keeps the last ones."""
 
-    def __setitem__(self, key: str, value: tuple) -> None:
+    def __setitem__(self, key: str, value: tuple[Any, ...]) -> None:
         super().__setitem__(key, value)
         while len(self) > _KEPT_RESULTS:
             self.popitem(last=False)
@@ -79,6 +80,8 @@ class Tables:
         )
         self._fakesnow.results_cache = _RecentResults()
         self._numbers = itertools.count(1)
+        self.answers: OrderedDict[str, Result] = OrderedDict()
+        """The last answers that were not fakesnow's, by query id, for RESULT_SCAN."""
         if folder is not None:
             # fakesnow attaches a database's file when a session first names it.
             self._fakesnow.create_database_on_connect = True
@@ -134,7 +137,8 @@ class Tables:
             cursor.execute(f"SELECT CAST({expression} AS TIMESTAMP_TZ)")
             row = cursor.fetchone()
             assert isinstance(row, tuple)
-            return row[0] if row[0].tzinfo else row[0].replace(tzinfo=timezone.utc)
+            moment: datetime = row[0]
+            return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
         async with session.lock:
             return await run_in_threadpool(compute)
@@ -162,6 +166,12 @@ class Tables:
     def drop_rows(self, name: str) -> None:
         """Forget rows."""
         self._fakesnow.duck_conn.cursor().execute(f"DROP TABLE IF EXISTS {name}")
+
+    def keep(self, query_id: str, answer: Result) -> None:
+        """Let RESULT_SCAN find an answer of ours."""
+        self.answers[query_id] = answer
+        if len(self.answers) > _KEPT_ANSWERS:
+            self.answers.popitem(last=False)
 
     def rename_result(self, old: str, new: str) -> None:
         """Let RESULT_SCAN find a result under the id its client was told."""

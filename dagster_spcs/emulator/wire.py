@@ -259,6 +259,7 @@ class Wire:
             ours = isinstance(result, Result)
             self.statements.append(SentStatement(session.token, session.user, text, ours))
             if isinstance(result, Result):
+                self._tables.keep(query_id, result)
                 return _success(result, session, query_id)
             if isinstance(result, dispatch.Rewritten):
                 rewritten = {**body, "sqlText": result.text}
@@ -277,6 +278,8 @@ class Wire:
             # A 500 would make clients repeat the statement; an internal error is told once.
             _LOGGER.exception("internal error at: %s", text)
             return _failure(internal_error(error), query_id)
+        finally:
+            session.last_query_id = query_id
 
     async def _fakesnow(
         self, session: Session, body: dict[str, Any], query_id: str, request: Request
@@ -288,6 +291,9 @@ class Wire:
         if own_id:
             self._tables.rename_result(own_id, query_id)
             data["queryId"] = query_id
+        if "finalDatabaseName" in data:  # a new database is entered after fakesnow's answer
+            data["finalDatabaseName"] = session.connection.database
+            data["finalSchemaName"] = session.connection.schema
         stage_info = data.get("stageInfo") or {}
         if "presignedUrl" in stage_info:
             key = secrets.token_urlsafe(16)

@@ -79,9 +79,11 @@ def tokenize(text: str) -> list[Token]:
             position = skipped.end()
         if position >= len(text):
             break
-        for kind, pattern in _PATTERNS:
-            if match := pattern.match(text, position):
-                break
+        kind, match = next(
+            (kind, match)
+            for kind, pattern in _PATTERNS
+            if (match := pattern.match(text, position)) is not None
+        )
         value = match.group()
         if kind is Kind.STRING:
             value = decode_string(value)
@@ -188,10 +190,7 @@ class Words:
     def number(self) -> int:
         """A whole number, negative ones included, as a literal, a string or a bind."""
         sign = -1 if self.take("-") else 1
-        if self.here.kind is Kind.NUMBER:
-            text = self._next().value
-        else:
-            text = self.string()
+        text = self._next().value if self.here.kind is Kind.NUMBER else self.string()
         try:
             return sign * int(text)
         except ValueError:

@@ -9,7 +9,7 @@ from dagster_spcs.spec.base import NotEmpty, SpecModel, SpecName
 from dagster_spcs.spec.resources import Resources
 
 _IMAGE = re.compile(
-    r"(?:[a-z0-9][a-z0-9.-]*(?::\d+)?)?"  # registry host
+    r"(?:[a-z0-9][a-z0-9.-]*(?::[0-9]+)?)?"  # registry host
     r"/?[a-z0-9_][a-z0-9_./-]*[a-z0-9_]"  # path, lower case
     r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?"  # tag
     r"(?:@sha256:[0-9a-f]{64})?"

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from dagster_spcs.spec.base import NotEmpty, SpecModel, SpecName
 
-_RANGE = re.compile(r"(\d{1,5})-(\d{1,5})")
+_RANGE = re.compile(r"([0-9]{1,5})-([0-9]{1,5})")
 
 
 class CorsSettings(SpecModel):

@@ -3,8 +3,8 @@
 import re
 from decimal import Decimal
 
-_MEMORY = re.compile(r"(\d+(?:\.\d+)?)(M|Mi|G|Gi)")
-_CPU = re.compile(r"(\d+(?:\.\d+)?)(m?)")
+_MEMORY = re.compile(r"([0-9]+(?:\.[0-9]+)?)(M|Mi|G|Gi)")
+_CPU = re.compile(r"([0-9]+(?:\.[0-9]+)?)(m?)")
 _BYTES = {"M": 10**6, "Mi": 2**20, "G": 10**9, "Gi": 2**30}
 
 

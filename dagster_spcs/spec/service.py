@@ -15,6 +15,7 @@ from dagster_spcs.spec.volume import Volume
 # Official samples write these two in the singular; Snowflake takes both, we send the plural.
 _SINGULAR = {"container": "containers", "endpoint": "endpoints"}
 _MAX_BLOCK_VOLUMES = 3
+_TOP = ("capabilities", "serviceRoles")
 
 
 class ServiceSpec(SpecModel):
@@ -24,8 +25,8 @@ class ServiceSpec(SpecModel):
     """
 
     containers: Annotated[list[Container], NotEmpty, Field(max_length=20)]
-    endpoints: Annotated[list[Endpoint] | None, NotEmpty, Field(max_length=100)] = None
-    volumes: Annotated[list[Volume] | None, NotEmpty, Field(max_length=20)] = None
+    endpoints: Annotated[list[Endpoint], NotEmpty, Field(max_length=100)] | None = None
+    volumes: Annotated[list[Volume], NotEmpty, Field(max_length=20)] | None = None
     log_exporters: LogExporters | None = None
     platform_monitor: PlatformMonitor | None = None
     capabilities: Capabilities | None = None
@@ -71,7 +72,7 @@ class ServiceSpec(SpecModel):
         """
         try:
             document = yaml.safe_load(text)
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, ValueError) as error:
             raise InvalidSpecification(f"Invalid spec: not YAML: {error}") from error
         return cls.from_document(document)
 
@@ -81,10 +82,18 @@ class ServiceSpec(SpecModel):
         if not isinstance(document, dict) or not isinstance(document.get("spec"), dict):
             raise InvalidSpecification("Invalid spec: the top level needs a mapping 'spec'")
         top = dict(document)
-        inner = {_SINGULAR.get(key, key): value for key, value in top.pop("spec").items()}
-        unknown = sorted(set(top) - {"capabilities", "serviceRoles"})
+        inner = dict(top.pop("spec"))
+        for singular, plural in _SINGULAR.items():
+            if singular in inner and plural in inner:
+                raise InvalidSpecification(f"Invalid spec: both '{singular}' and '{plural}'")
+            if singular in inner:
+                inner[plural] = inner.pop(singular)
+        unknown = [key for key in top if key not in _TOP]
         if unknown:
             raise InvalidSpecification(f"Invalid spec: unknown key '{unknown[0]}' at the top level")
+        misplaced = [key for key in inner if key in _TOP]
+        if misplaced:
+            raise InvalidSpecification(f"Invalid spec: unknown field (at spec.{misplaced[0]})")
         try:
             return cls.model_validate({**inner, **top})
         except ValidationError as error:
@@ -101,7 +110,7 @@ class ServiceSpec(SpecModel):
 
     def to_yaml(self) -> str:
         """Return the specification as YAML that ``from_yaml`` reads back to an equal one."""
-        return yaml.safe_dump(self.to_document(), sort_keys=False, allow_unicode=True)
+        return yaml.safe_dump(self.to_document(), sort_keys=False)
 
 
 def describe_validation_error(error: ValidationError) -> str:

@@ -9,7 +9,7 @@ from dagster_spcs.spec.base import SpecModel, SpecName
 from dagster_spcs.spec.quantities import memory_bytes
 from dagster_spcs.spec.resources import Resources
 
-_WHOLE_GIB = re.compile(r"(\d+)Gi")
+_WHOLE_GIB = re.compile(r"([0-9]+)Gi")
 _MAX_BLOCK_GIB = 65536
 
 

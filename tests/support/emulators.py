@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any, TypeVar
 
 import snowflake.connector
 from snowflake.connector import DictCursor, SnowflakeConnection
+from snowflake.connector.cursor import SnowflakeCursor
 
 from dagster_spcs.emulator import Emulator, Settings
 
@@ -58,7 +60,9 @@ def new_emulator(folder: Path, *, nodes: int = 50, **arguments: Any) -> Emulator
 
 def connect(emulator: Emulator, **arguments: Any) -> SnowflakeConnection:
     """Open a session in the emulator."""
-    return snowflake.connector.connect(**{**emulator.connection_parameters(), **arguments})
+    # The connector asks which cloud it is in; where there is none that can take seconds.
+    quick = {"platform_detection_timeout_seconds": 0.0}
+    return snowflake.connector.connect(**{**emulator.connection_parameters(), **quick, **arguments})
 
 
 def open_lab(emulator: Emulator, **arguments: Any) -> SnowflakeConnection:
@@ -74,8 +78,9 @@ def container(script: str, name: str = "main", image: str = SHELL, **fields: Any
 
 
 def spec_of(*containers: dict[str, Any], **fields: Any) -> str:
-    """Return a specification as JSON text."""
-    return json.dumps({"spec": {"containers": list(containers), **fields}})
+    """Return a specification as JSON text, without ``$``, so that it fits between ``$$``."""
+    text = json.dumps({"spec": {"containers": list(containers), **fields}})
+    return text.replace("$", "\\u0024")
 
 
 def execute_job(spec: str, name: str, properties: str = "ASYNC = TRUE") -> str:
@@ -152,6 +157,23 @@ class Lab:
             "SELECT * FROM TABLE(SNOWFLAKE.SPCS.GET_JOB_HISTORY(RESULT_LIMIT => 10000))"
             f" WHERE NAME = '{name}'"
         )
+
+
+def result_of(cursor: SnowflakeCursor) -> list[Any]:
+    """Wait for an asynchronous query and return its rows, or raise its error."""
+    cursor.get_results_from_sfqid(cursor.sfqid)
+    return cursor.fetchall()
+
+
+def is_gone(pid: int) -> bool:
+    """Whether a process has ended; a zombie has."""
+    try:
+        os.kill(pid, 0)
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except ProcessLookupError:
+        return True
+    except FileNotFoundError:
+        return Path("/proc/self").exists()
 
 
 def until(look: Callable[[], Seen | None], what: str = "the awaited state") -> Seen:

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import fakesnow
 import pytest
 import snowflake.connector
 from snowflake.connector import SnowflakeConnection
+
+from dagster_spcs.emulator import Emulator
 
 IMAGE = Path(__file__).parents[2] / "definitions" / "text_analysis"
 REVIEWS = Path(__file__).parents[2] / "definitions" / "data" / "reviews.csv"
@@ -35,9 +36,8 @@ def reviews() -> list[dict[str, str]]:
 @pytest.fixture(scope="session")
 def server() -> Iterator[dict[str, Any]]:
     """What the connector needs to reach a server that speaks Snowflake's protocol."""
-    with fakesnow.server() as settings:
-        # Its own one second is a bound on the machine's speed, not on the program.
-        yield {**settings, "network_timeout": 120, "paramstyle": "qmark", "database": "LAB"}
+    with Emulator() as emulator:
+        yield {**emulator.connection_parameters(), "paramstyle": "qmark", "database": "LAB"}
 
 
 @pytest.fixture(scope="session")

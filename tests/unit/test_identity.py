@@ -12,8 +12,8 @@ from dagster_spcs.identity import MAX_COMMENT, JobIdentity
 from .samples import ANY_TEXT, AWKWARD_TEXT, NOON, at, identity
 
 MOMENTS = st.datetimes(
-    min_value=datetime(1990, 1, 1),  # noqa: DTZ001
-    max_value=datetime(2090, 1, 1),  # noqa: DTZ001
+    min_value=datetime(1990, 1, 1),
+    max_value=datetime(2090, 1, 1),
     timezones=st.just(timezone.utc),
 )
 IDENTITIES = st.builds(
@@ -95,7 +95,7 @@ def test_plain_note_uses_the_space() -> None:
 
 def test_too_long_without_a_note() -> None:
     """An asset key that does not fit is refused by its name, not cut."""
-    with pytest.raises(ValueError, match="identity of asset xxx.*Shorten asset key"):
+    with pytest.raises(ValueError, match=r"identity of asset xxx.*Shorten asset key"):
         identity(asset=("x" * MAX_COMMENT,), note="gone by then").to_comment()
 
 

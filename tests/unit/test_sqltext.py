@@ -15,7 +15,7 @@ _ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "0": "\0"}
 
 
 def read_literal(sql: str) -> str:
-    """Read a literal by the rules of page "String & binary data types", which must end at its end."""
+    """Read a literal by the rules of page "String & binary data types"; it must end at its end."""
     assert sql[0] == "'"
     read = []
     position = 1

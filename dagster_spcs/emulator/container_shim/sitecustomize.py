@@ -13,7 +13,7 @@ import io
 import os
 import sys
 
-_TOKEN = "/snowflake/session/token"
+_TOKEN = "/snowflake/session/token"  # noqa: S105  a path, not a token
 _FILE = os.environ.get("SPCS_EMULATOR_SESSION_TOKEN")
 _PORT = os.environ.get("SPCS_EMULATOR_PORT")
 _CONNECTION = "snowflake.connector.connection"
@@ -49,6 +49,12 @@ class _ConnectorDefaults(importlib.abc.MetaPathFinder):
             run(module)
             module.DEFAULT_CONFIGURATION["protocol"] = ("http", str)
             module.DEFAULT_CONFIGURATION["port"] = (int(_PORT), (int, str))
+            # At its first login the connector asks which cloud it is in; here that is a wait for
+            # names and addresses that do not answer.
+            detection = "platform_detection_timeout_seconds"
+            if detection in module.DEFAULT_CONFIGURATION:
+                types = module.DEFAULT_CONFIGURATION[detection][1]
+                module.DEFAULT_CONFIGURATION[detection] = (0.0, types)
 
         spec.loader.exec_module = exec_module
         return spec

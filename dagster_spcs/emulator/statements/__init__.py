@@ -8,7 +8,18 @@ from dagster_spcs.emulator.statements import (
     jobs,
     logs,
     pools,
+    results,
     warehouses,
 )
 
-__all__ = ["access", "execute", "history", "images", "jobs", "logs", "pools", "warehouses"]
+__all__ = [
+    "access",
+    "execute",
+    "history",
+    "images",
+    "jobs",
+    "logs",
+    "pools",
+    "results",
+    "warehouses",
+]

@@ -62,8 +62,9 @@ SERVICE_TABLES["SPCS_GET_LOGS"] = get_logs
 
 
 def get_service_logs(words: Words, context: Context) -> Result:
-    """``SYSTEM$GET_SERVICE_LOGS(service, instance, container[, lines[, previous[, since[,
-    stamps]]]])``; the two last are what snowflake-cli sends.
+    """``SYSTEM$GET_SERVICE_LOGS(service, instance, container[, lines[, previous[, …]]])``.
+
+    Two more, since and stamps, are what snowflake-cli sends.
     """
     name = context.session.resolve(Words(words.string()).object_name())
     words.expect(",")

@@ -50,9 +50,7 @@ def read_options(words: Words) -> dict[str, Any]:
 
 @handles("CREATE COMPUTE POOL")
 def create_pool(words: Words, context: Context) -> Result:
-    """``CREATE COMPUTE POOL [IF NOT EXISTS] <name> MIN_NODES = … MAX_NODES = …
-    INSTANCE_FAMILY = …``.
-    """
+    """``CREATE COMPUTE POOL [IF NOT EXISTS] <name> <option> = <value> …``."""
     may_exist = words.take("IF", "NOT", "EXISTS")
     name = words.identifier()
     options = read_options(words)

@@ -1,0 +1,1 @@
+"""Promises about Snowflake, kept by the emulator, seen through Snowflake's own connector."""

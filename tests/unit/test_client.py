@@ -1,0 +1,597 @@
+"""The client: one sentence about jobs a method, over a session that is only a script."""
+
+import threading
+
+import pytest
+
+from dagster_spcs.client import LOG_BATCH, SpcsClient, Submission
+from dagster_spcs.errors import (
+    AuthenticationFailed,
+    ConnectionFailed,
+    JobTimedOut,
+    NotPrivileged,
+    ObjectExists,
+    ObjectNotFound,
+    SessionExpired,
+    SpcsError,
+    StatementError,
+    SubmissionFailed,
+    UnexpectedAnswer,
+)
+from dagster_spcs.names import JobName
+from dagster_spcs.records import JobLog, TableFacts
+from dagster_spcs.statements import Statement
+from dagster_spcs.status import JobStatus
+from dagster_spcs.testing import InMemorySession
+
+from .samples import (
+    at,
+    container,
+    container_row,
+    history_row,
+    job,
+    job_row,
+    log_row,
+    name,
+    request,
+)
+
+EXECUTE = "EXECUTE JOB SERVICE"
+DESCRIBE = "DESCRIBE SERVICE"
+LIST = "SHOW JOB SERVICES"
+NODE_LOGS = "SELECT SYSTEM$GET_SERVICE_LOGS"
+HISTORY = "SELECT * FROM TABLE(SNOWFLAKE.SPCS.GET_JOB_HISTORY"
+LOGS = "SELECT * FROM ((SELECT"
+STARTED = [{"status": "Started Snowpark Container Services Job 'JOB_A'."}]
+
+
+def submission(bare: str = "JOB_A") -> Submission:
+    """A job to start."""
+    return Submission(request(), name(bare), "pool", "hello")
+
+
+# Submitting
+
+
+def test_submit(client: SpcsClient, session: InMemorySession) -> None:
+    """A job is started with one statement."""
+    session.answer(EXECUTE, STARTED)
+    submitted = client.submit(submission())
+    assert (submitted.name, submitted.adopted) == (name(), None)
+    [text] = session.texts()
+    assert 'IN COMPUTE POOL "POOL"' in text
+    assert "COMMENT = 'hello'" in text
+
+
+def test_submit_under_a_taken_name(client: SpcsClient, session: InMemorySession) -> None:
+    """A job that holds the name already is returned, not started again."""
+    session.answer(EXECUTE, ObjectExists("Object 'JOB_A' already exists."))
+    session.answer(DESCRIBE, [job_row(comment="mine")])
+    adopted = client.submit(submission()).adopted
+    assert adopted is not None
+    assert (adopted.name, adopted.comment) == (name(), "mine")
+
+
+def test_submit_whose_answer_was_lost(client: SpcsClient, session: InMemorySession) -> None:
+    """A submission that breaks off is repeated, and meets its own first try by name."""
+    session.answer(EXECUTE, ConnectionFailed("broke"), ObjectExists("exists"))
+    session.answer(DESCRIBE, [job_row("JOB_A", "PENDING")])
+    adopted = client.submit(submission()).adopted
+    assert adopted is not None
+    assert adopted.status is JobStatus.PENDING
+
+
+def test_submit_refused(client: SpcsClient, session: InMemorySession) -> None:
+    """A refusal reaches the caller as it is, without a second try."""
+    session.answer(EXECUTE, NotPrivileged("no USAGE on POOL"))
+    with pytest.raises(NotPrivileged):
+        client.submit(submission())
+    assert session.slept == []
+
+
+def test_submit_many_keeps_the_order(client: SpcsClient, session: InMemorySession) -> None:
+    """Outcomes come in the order of the submissions, adopted ones among them."""
+
+    def execute(statement: Statement) -> list:
+        if "JOB_1\n" in statement.text:
+            raise ObjectExists("exists")
+        return STARTED
+
+    session.always(EXECUTE, execute)
+    session.answer(DESCRIBE, [job_row("JOB_1")])
+    submitted = client.submit_many([submission(f"JOB_{n}") for n in range(5)], at_once=3)
+    assert [each.name.name for each in submitted] == [f"JOB_{n}" for n in range(5)]
+    assert [each.adopted is not None for each in submitted] == [False, True, False, False, False]
+
+
+def test_submit_many_at_once(client: SpcsClient, session: InMemorySession) -> None:
+    """So many statements are in flight as allowed: each here is answered once it has company."""
+    company = threading.Barrier(2, timeout=30)
+
+    def execute(statement: Statement) -> list:
+        company.wait()
+        return STARTED
+
+    session.always(EXECUTE, execute)
+    assert len(client.submit_many([submission("JOB_1"), submission("JOB_2")], at_once=2)) == 2
+
+
+def test_submit_many_one_at_a_time(client: SpcsClient, session: InMemorySession) -> None:
+    """Never more statements are in flight than allowed."""
+    busy = threading.Lock()
+
+    def execute(statement: Statement) -> list:
+        assert busy.acquire(blocking=False), "a second statement is in flight"
+        busy.release()
+        return STARTED
+
+    session.always(EXECUTE, execute)
+    assert len(client.submit_many([submission(f"JOB_{n}") for n in range(20)], at_once=1)) == 20
+
+
+@pytest.mark.parametrize("failing", [["JOB_1"], ["JOB_0", "JOB_2"], ["JOB_0", "JOB_1", "JOB_2"]])
+def test_submit_many_in_part(
+    failing: list[str], client: SpcsClient, session: InMemorySession
+) -> None:
+    """When some fail, the error names those that are in flight and why the others are not."""
+
+    def execute(statement: Statement) -> list:
+        if any(f"{bare}\n" in statement.text for bare in failing):
+            raise NotPrivileged("no USAGE on POOL")
+        return STARTED
+
+    session.always(EXECUTE, execute)
+    bare = ["JOB_0", "JOB_1", "JOB_2"]
+    with pytest.raises(SubmissionFailed) as caught:
+        client.submit_many([submission(each) for each in bare])
+    assert set(caught.value.failed) == {name(each) for each in failing}
+    assert caught.value.started == [name(each) for each in bare if each not in failing]
+
+
+def test_submit_none(client: SpcsClient, session: InMemorySession) -> None:
+    """Nothing to submit asks nothing."""
+    assert list(client.submit_many([])) == []
+    assert session.asked == []
+
+
+# Looking
+
+
+def test_describe(client: SpcsClient, session: InMemorySession) -> None:
+    """Describing is one statement and one record."""
+    session.answer(DESCRIBE, [job_row("JOB_A", "DONE")])
+    assert client.describe(name()).status is JobStatus.DONE
+    assert session.texts() == ['DESCRIBE SERVICE "LAB"."JOBS".JOB_A']
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [pytest.param(ObjectNotFound("gone"), id="refused"), pytest.param([], id="no-row")],
+)
+def test_describe_a_dropped_job(answer, client: SpcsClient, session: InMemorySession) -> None:
+    """A dropped job is not found."""
+    session.answer(DESCRIBE, answer)
+    with pytest.raises(ObjectNotFound):
+        client.describe(name())
+
+
+def test_list(client: SpcsClient, session: InMemorySession) -> None:
+    """A listing is one statement; what LIKE finds by ignoring case is left out."""
+    session.answer(LIST, [job_row("D_1"), job_row("d_2"), job_row("D_3", "DONE")])
+    listed = client.list(database="LAB", schema="JOBS", prefix="D_")
+    assert [each.name.name for each in listed] == ["D_1", "D_3"]
+    [text] = session.texts()
+    assert text == r"""SHOW JOB SERVICES LIKE 'D\\_%' IN SCHEMA "LAB"."JOBS" """.strip()
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        pytest.param("D_lower", id="lower-case"),
+        pytest.param("D_DOLLAR$", id="dollar"),
+        pytest.param("D_TRAILING_", id="underscore-last"),
+        pytest.param("D_" + "X" * 80, id="too-long"),
+    ],
+)
+def test_list_passes_over_odd_names(odd: str, client: SpcsClient, session: InMemorySession) -> None:
+    """A service whose name no job of ours could have does not hide the others."""
+    session.answer(LIST, [job_row(odd), job_row("D_1")])
+    listed = client.list(database="LAB", schema="JOBS", prefix="D_")
+    assert [each.name.name for each in listed] == ["D_1"]
+
+
+def test_list_pages(client: SpcsClient, session: InMemorySession) -> None:
+    """Ten thousand rows are followed by a question for the rest, from the last name on."""
+    session.answer(LIST, [job_row(f"D_{n:05}") for n in range(10_000)], [job_row("D_LAST")])
+    listed = client.list(database="LAB", schema="JOBS", prefix="D_")
+    assert len(listed) == 10_001
+    first, second = session.texts()
+    assert "LIMIT" not in first
+    assert second == f"{first} LIMIT 10000 FROM 'D_09999'"
+
+
+def test_containers_and_instances(client: SpcsClient, session: InMemorySession) -> None:
+    """Containers and instances are one statement each."""
+    session.answer("SHOW SERVICE CONTAINERS", [container_row(), container_row(instance_id="1")])
+    session.answer("SHOW SERVICE INSTANCES", [{"instance_id": "0", "status": "DONE"}])
+    assert [each.where for each in client.containers(name())] == ["0/main", "1/main"]
+    assert [each.instance_id for each in client.instances(name())] == [0]
+
+
+@pytest.mark.parametrize(
+    ("pool", "family"),
+    [
+        pytest.param("CPU_S", "CPU_X64_S", id="found"),
+        pytest.param("CPUXS", None, id="only-like-it"),
+        pytest.param("my pool", "GPU_NV_S", id="quoted-name"),
+        pytest.param("GONE", None, id="not-visible"),
+    ],
+)
+def test_instance_family(
+    pool: str, family: str | None, client: SpcsClient, session: InMemorySession
+) -> None:
+    """A pool's family is found by the pool's own name, in stored form as jobs carry it."""
+    session.answer(
+        "SHOW COMPUTE POOLS",
+        [
+            {"name": "CPU_S", "instance_family": "CPU_X64_S"},
+            {"name": "my pool", "instance_family": "GPU_NV_S"},
+        ],
+    )
+    assert client.instance_family(pool) == family
+
+
+# Waiting
+
+
+def test_wait(client: SpcsClient, session: InMemorySession) -> None:
+    """Jobs are yielded as they end; one listing an interval does for all of them."""
+    session.answer(
+        LIST,
+        [job_row("JOB_A"), job_row("JOB_B"), job_row("JOB_OTHER", "DONE")],
+        [job_row("JOB_A"), job_row("JOB_B", "FAILED")],
+        [job_row("JOB_A", "DONE"), job_row("JOB_B", "FAILED")],
+    )
+    ended = list(client.wait([name("JOB_A"), name("JOB_B")], poll_seconds=7))
+    assert [(each.name.name, each.status.value) for each in ended] == [
+        ("JOB_B", "FAILED"),
+        ("JOB_A", "DONE"),
+    ]
+    assert session.slept == [7, 7]
+    assert session.unused() == []
+
+
+def test_wait_yields_at_once(client: SpcsClient, session: InMemorySession) -> None:
+    """A job that has ended is yielded before the next look."""
+    session.answer(LIST, [job_row("JOB_A", "DONE"), job_row("JOB_B")])
+    waiting = client.wait([name("JOB_A"), name("JOB_B")])
+    assert next(iter(waiting)).name == name("JOB_A")
+    assert (len(session.asked), session.slept) == (1, [])
+
+
+def test_wait_for_nothing(client: SpcsClient, session: InMemorySession) -> None:
+    """Waiting for no job ends at once and asks nothing."""
+    assert list(client.wait([])) == []
+    assert session.asked == []
+
+
+def test_wait_in_two_schemas(client: SpcsClient, session: InMemorySession) -> None:
+    """Jobs of different schemas cost one listing a schema, and are told apart by it."""
+    names = {name("JOB_A"), name("JOB_A", schema="S2")}
+
+    def rows(statement: Statement) -> list:
+        schema = "S2" if '"S2"' in statement.text else "JOBS"
+        return [job_row("JOB_A", "DONE", schema_name=schema)]
+
+    session.always(LIST, rows)
+    ended = list(client.wait(names))
+    assert {each.name for each in ended} == names
+    assert len(session.asked) == 2
+
+
+@pytest.mark.parametrize("word", ["SUSPENDED", "HIBERNATING", "CANCELLING", "DELETING"])
+def test_wait_goes_on(word: str, client: SpcsClient, session: InMemorySession) -> None:
+    """A status that is not final, known or not, is waited through."""
+    session.answer(LIST, [job_row(status=word)], [job_row(status="CANCELLED")])
+    [ended] = client.wait([name()])
+    assert ended.status is JobStatus.CANCELLED
+
+
+def test_wait_for_a_job_that_is_dropped(client: SpcsClient, session: InMemorySession) -> None:
+    """A job dropped while it is waited for ends as DELETED."""
+    session.answer(LIST, [job_row(comment="mine")], [])
+    session.always(DESCRIBE, ObjectNotFound("gone"))
+    [ended] = client.wait([name()])
+    assert (ended.status, ended.name, ended.comment) == (JobStatus.DELETED, name(), "mine")
+
+
+def test_wait_for_a_job_that_never_was(client: SpcsClient, session: InMemorySession) -> None:
+    """A name that never was a job's is an error, not an endless wait."""
+    session.answer(LIST, [])
+    session.answer(DESCRIBE, ObjectNotFound("no such service"))
+    with pytest.raises(ObjectNotFound):
+        list(client.wait([name()]))
+
+
+def test_wait_for_a_job_that_is_not_listed_yet(
+    client: SpcsClient, session: InMemorySession
+) -> None:
+    """A job that exists and that the listing does not show yet is waited for like any other."""
+    session.answer(LIST, [], [], [job_row()], [job_row(status="DONE")])
+    session.always(DESCRIBE, [job_row(status="PENDING")])
+    looks: list[list[str]] = []
+    ended = client.wait(
+        [name()], on_poll=lambda jobs: looks.append([each.status.value for each in jobs])
+    )
+    assert [each.status for each in ended] == [JobStatus.DONE]
+    assert looks == [["PENDING"], ["PENDING"], ["RUNNING"]]
+
+
+def test_wait_tells_of_each_look(client: SpcsClient, session: InMemorySession) -> None:
+    """After each look the unfinished jobs are passed on, by name."""
+    session.answer(
+        LIST,
+        [job_row("JOB_B"), job_row("JOB_A")],
+        [job_row("JOB_B"), job_row("JOB_A", "DONE")],
+        [job_row("JOB_B", "DONE")],
+    )
+    looks: list[list[str]] = []
+    names = [name("JOB_A"), name("JOB_B")]
+    list(client.wait(names, on_poll=lambda jobs: looks.append([each.name.name for each in jobs])))
+    assert looks == [["JOB_A", "JOB_B"], ["JOB_B"]]
+
+
+def test_wait_too_long(client: SpcsClient, session: InMemorySession) -> None:
+    """When the time is up the jobs that go on are named; those that ended were yielded."""
+    session.always(LIST, [job_row("JOB_A", "DONE"), job_row("JOB_C"), job_row("JOB_B")])
+    waiting = client.wait(
+        [name("JOB_C"), name("JOB_B"), name("JOB_A")], poll_seconds=10, timeout_seconds=30
+    )
+    assert next(waiting).name == name("JOB_A")
+    with pytest.raises(JobTimedOut) as caught:
+        next(waiting)
+    assert caught.value.names == [name("JOB_B"), name("JOB_C")]
+    assert session.slept == [10, 10, 10]
+
+
+def test_wait_looks_once_when_there_is_no_time(
+    client: SpcsClient, session: InMemorySession
+) -> None:
+    """No time at all is one look."""
+    session.answer(LIST, [job_row()])
+    with pytest.raises(JobTimedOut):
+        list(client.wait([name()], timeout_seconds=0))
+    assert session.slept == []
+
+
+# History and logs
+
+
+def test_history_of_a_name_used_again(client: SpcsClient, session: InMemorySession) -> None:
+    """A job's row is the one of its own creation, whatever else had the name before or after."""
+    rows = [
+        history_row("JOB_A", created_time=at(minute), query_id=f"q{minute}")
+        for minute in (10, 20, 30)
+    ]
+    session.answer(HISTORY, rows)
+    [found] = client.history([job("JOB_A", created_on=at(20))]).values()
+    assert found.query_id == "q20"
+
+
+def test_history(client: SpcsClient, session: InMemorySession) -> None:
+    """History of many jobs is one statement over the span of their creation."""
+    session.answer(
+        HISTORY,
+        [history_row("JOB_A", created_time=at(30)), history_row("JOB_B", created_time=at(0))],
+    )
+    jobs = [job("JOB_A", created_on=at(30)), job("JOB_B", created_on=at(0))]
+    assert set(client.history(jobs)) == {name("JOB_A"), name("JOB_B")}
+    [text] = session.texts()
+    assert "START => TO_TIMESTAMP_LTZ('2026-01-01 11:55:00" in text
+    assert "END => TO_TIMESTAMP_LTZ('2026-01-01 12:35:00" in text
+    assert "NAME IN ('JOB_A', 'JOB_B')" in text
+
+
+def test_history_of_a_name_used_twice(client: SpcsClient, session: InMemorySession) -> None:
+    """Of several jobs that had one name, the newest is the one that is listed."""
+    earlier = history_row(created_time=at(-3), status="FAILED", query_id="old")
+    session.answer(HISTORY, [history_row(query_id="new"), earlier])
+    assert client.history([job()])[name()].query_id == "new"
+
+
+def test_history_of_nothing(client: SpcsClient, session: InMemorySession) -> None:
+    """Without jobs nothing is asked, and no warehouse is woken."""
+    assert client.history([]) == {}
+    assert client.logs_of_many([]) == {}
+    assert session.asked == []
+
+
+def test_logs(client: SpcsClient, session: InMemorySession) -> None:
+    """Lines come oldest first, with the totals of the job."""
+    session.answer(
+        LOGS,
+        [
+            log_row("JOB_A", "second", 2, lines=40, error_lines=3),
+            log_row("JOB_A", "first", 1, lines=40, error_lines=3),
+        ],
+    )
+    log = client.logs(job(), last_lines=2)
+    assert [line.text for line in log.lines] == ["first", "second"]
+    assert (log.total, log.errors) == (40, 3)
+    [text] = session.texts()
+    assert "LIMIT 2)" in text
+    assert "2026-01-01 11:59:00" in text
+
+
+def test_logs_of_a_silent_job(client: SpcsClient, session: InMemorySession) -> None:
+    """A job without lines has an empty log."""
+    session.answer(LOGS, [])
+    assert client.logs(job()) == JobLog(())
+
+
+def test_logs_of_many(client: SpcsClient, session: InMemorySession) -> None:
+    """Logs are read fifty jobs a statement, and each line goes to its own job."""
+
+    def answer(statement: Statement) -> list:
+        return [log_row(each.name.name, "hi") for each in jobs if each.name.sql in statement.text]
+
+    jobs = [job(f"JOB_{n}X") for n in range(2 * LOG_BATCH + 1)]
+    session.always(LOGS, answer)
+    assert set(client.logs_of_many(jobs)) == {each.name for each in jobs}
+    assert len(session.asked) == 3
+
+
+@pytest.mark.parametrize(
+    "dropped",
+    [
+        pytest.param({"JOB_3X"}, id="one"),
+        pytest.param({"JOB_0X", "JOB_6X"}, id="first-and-last"),
+        pytest.param({f"JOB_{n}X" for n in range(7)}, id="all"),
+    ],
+)
+def test_logs_beside_a_dropped_job(
+    dropped: set[str], client: SpcsClient, session: InMemorySession
+) -> None:
+    """A dropped job refuses the statement of all; the others' logs are read all the same."""
+
+    def answer(statement: Statement) -> list:
+        asked = [each.name.name for each in jobs if each.name.sql in statement.text]
+        if dropped & set(asked):
+            raise ObjectNotFound("gone")
+        return [log_row(each, "hi") for each in asked]
+
+    jobs = [job(f"JOB_{n}X") for n in range(7)]
+    session.always(LOGS, answer)
+    found = client.logs_of_many(jobs)
+    assert {each.name for each in found} == {each.name.name for each in jobs} - dropped
+
+
+@pytest.mark.parametrize(
+    ("texts", "last_lines", "lines"),
+    [
+        pytest.param(["a\nb"], 100, ["a", "b"], id="lines"),
+        pytest.param([""], 100, [], id="no-output"),
+        pytest.param([None], 100, [], id="null"),
+        pytest.param(["a\n\nb"], 100, ["a", "", "b"], id="empty-line-inside"),
+        pytest.param(["a", "b"], 100, ["a", "b"], id="two-containers"),
+        pytest.param(["a\nb\nc"], 2, ["b", "c"], id="the-last-ones"),
+        pytest.param(["a\nb\nc"], 0, [], id="none-wanted"),
+    ],
+)
+def test_node_logs(
+    texts: list[str | None],
+    last_lines: int,
+    lines: list[str],
+    client: SpcsClient,
+    session: InMemorySession,
+) -> None:
+    """Logs come from the node, one statement a container, whatever the column is called."""
+    session.answer(NODE_LOGS, *([{"SYSTEM$...": text}] for text in texts))
+    containers = [container(instance_id=str(n)) for n in range(len(texts))]
+    log = client.node_logs(name(), containers, last_lines=last_lines)
+    assert [line.text for line in log.lines] == lines
+    assert (log.total, log.errors) == (None, None)
+
+
+def test_node_logs_show_every_container(client: SpcsClient, session: InMemorySession) -> None:
+    """A talkative container does not crowd out another one's last words."""
+    talk = "\n".join(str(n) for n in range(10))
+    session.answer(NODE_LOGS, [{"log": "died of x"}], [{"log": talk}])
+    containers = [container(), container(instance_id="1")]
+    log = client.node_logs(name(), containers, last_lines=10)
+    assert len(log.lines) <= 10
+    assert "died of x" in [line.text for line in log.lines]
+
+
+def test_follow(client: SpcsClient, session: InMemorySession) -> None:
+    """Following is one statement; no output is an empty text."""
+    session.answer(NODE_LOGS, [{"log": "2026Z hi"}], [{"log": None}])
+    assert client.follow(name(), 0, "main", "") == "2026Z hi"
+    assert client.follow(name(), 0, "main", "2026Z") == ""
+
+
+# Result tables
+
+
+def test_table_facts(client: SpcsClient, session: InMemorySession) -> None:
+    """Rows of all tables are one statement, columns one a database."""
+    session.answer(
+        "SELECT 'a.s.t'",
+        [{"table_name": "a.s.t", "row_count": 3}, {"table_name": 'b.s."u"', "row_count": 0}],
+    )
+    of_table = {"table_schema": "S", "table_name": "T"}
+    columns = [
+        {**of_table, "column_name": "ID", "data_type": "NUMBER"},
+        {**of_table, "column_name": "BODY", "data_type": "TEXT"},
+    ]
+    session.answer('SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, DATA_TYPE FROM "A"', columns)
+    session.answer('SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, DATA_TYPE FROM "B"', [])
+    facts = client.table_facts(["a.s.t", 'b.s."u"'])
+    assert facts == {
+        "a.s.t": TableFacts(3, (("ID", "NUMBER"), ("BODY", "TEXT"))),
+        'b.s."u"': TableFacts(0, ()),
+    }
+    assert session.unused() == []
+
+
+def test_facts_of_no_tables(client: SpcsClient, session: InMemorySession) -> None:
+    """Without tables nothing is asked, and no warehouse is woken."""
+    assert client.table_facts([]) == {}
+    assert session.asked == []
+
+
+# Ending
+
+
+def test_cancel_and_drop(client: SpcsClient, session: InMemorySession) -> None:
+    """Cancelling and dropping are one statement each."""
+    session.answer("CALL", [])
+    session.answer("DROP SERVICE IF EXISTS", [])
+    client.cancel(name())
+    client.drop(name())
+    assert session.unused() == []
+
+
+def test_close(session: InMemorySession) -> None:
+    """Leaving the ``with`` block closes the session, after an error too."""
+    session.answer(DESCRIBE, [{"name": "X"}])
+    with pytest.raises(UnexpectedAnswer), SpcsClient(session) as client:
+        client.describe(name())
+    assert session.closed
+
+
+# Trying again
+
+
+@pytest.mark.parametrize("error", [ConnectionFailed("broke"), SessionExpired("expired")])
+def test_retries(error: SpcsError, client: SpcsClient, session: InMemorySession) -> None:
+    """A lost connection or session is tried three times more, with growing pauses."""
+    session.answer(DESCRIBE, error, error, error, [job_row()])
+    assert client.describe(name()).name == name()
+    assert session.slept == [0.5, 1.0, 2.0]
+
+
+def test_retries_end(client: SpcsClient, session: InMemorySession) -> None:
+    """After the fourth failure the error reaches the caller."""
+    session.always(DESCRIBE, ConnectionFailed("broke"))
+    with pytest.raises(ConnectionFailed):
+        client.describe(name())
+    assert len(session.asked) == 4
+
+
+@pytest.mark.parametrize(
+    "error", [AuthenticationFailed("no"), StatementError("no"), NotPrivileged("no")]
+)
+def test_no_retry(error: SpcsError, client: SpcsClient, session: InMemorySession) -> None:
+    """What would fail again is not tried again."""
+    session.answer(DESCRIBE, error)
+    with pytest.raises(type(error)):
+        client.describe(name())
+    assert session.slept == []
+
+
+def test_names_without_a_place(client: SpcsClient, session: InMemorySession) -> None:
+    """A name without database and schema means the session's own."""
+    session.answer(DESCRIBE, [job_row()])
+    client.describe(JobName("JOB_A"))
+    assert session.texts() == ["DESCRIBE SERVICE JOB_A"]

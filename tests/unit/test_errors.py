@@ -1,0 +1,139 @@
+"""Errors: a tree that callers catch by class, and messages that say what to do next."""
+
+import inspect
+
+import pytest
+
+import dagster_spcs
+from dagster_spcs import errors
+from dagster_spcs.names import JobName
+
+from .samples import job, name
+
+TREE = [
+    each
+    for _, each in inspect.getmembers(errors, inspect.isclass)
+    if each.__module__ == errors.__name__
+]
+
+
+@pytest.mark.parametrize("kind", TREE, ids=lambda kind: kind.__name__)
+def test_tree(kind: type) -> None:
+    """Every error is an ``SpcsError``, drawn in the module's docstring, and public."""
+    assert issubclass(kind, errors.SpcsError) or kind is errors.Retryable
+    assert kind.__name__ in (errors.__doc__ or "")
+    assert getattr(dagster_spcs, kind.__name__) is kind
+
+
+def test_retryable() -> None:
+    """Only a lost connection and an expired session may be tried again as they are."""
+    assert {kind for kind in TREE if issubclass(kind, errors.Retryable)} == {
+        errors.Retryable,
+        errors.ConnectionFailed,
+        errors.SessionExpired,
+    }
+
+
+@pytest.mark.parametrize("kind", [errors.InvalidName, errors.InvalidSpecification])
+def test_wrong_values_are_value_errors(kind: type) -> None:
+    """What a caller got wrong is a ``ValueError`` as well, so pydantic takes it for its own."""
+    assert issubclass(kind, ValueError)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [kind for kind in TREE if issubclass(kind, errors.StatementError)],
+    ids=lambda kind: kind.__name__,
+)
+def test_statement_error(kind: type[errors.StatementError]) -> None:
+    """A refused statement tells number, state, query id and a next step."""
+    error = kind(
+        "Object does not exist.",
+        errno=2003,
+        sqlstate="02000",
+        query_id="01bd",
+        statement="SELECT\n  1",
+    )
+    assert (error.errno, error.sqlstate, error.query_id) == (2003, "02000", "01bd")
+    assert error.statement == "SELECT 1"
+    first, *_, last = str(error).splitlines()
+    assert first == "Object does not exist."
+    assert last == kind.next_step
+    assert "Query id: 01bd" in str(error)
+
+
+def test_long_statement_is_shortened() -> None:
+    """A message does not carry a whole specification."""
+    error = errors.StatementError("refused", statement="SELECT 1, " * 1_000)
+    assert len(error.statement) <= 300
+
+
+def test_next_steps_differ() -> None:
+    """Each kind of refusal has its own next step."""
+    kinds = [kind for kind in TREE if issubclass(kind, errors.StatementError)]
+    assert len({kind.next_step for kind in kinds}) == len(kinds)
+
+
+def test_invalid_name() -> None:
+    """A refused name is an attribute, and shown with its odd characters visible."""
+    error = errors.InvalidName("a\nb", "no newline")
+    assert (error.name, error.reason) == ("a\nb", "no newline")
+    assert str(error) == r"Invalid name 'a\nb': no newline"
+
+
+def test_job_failed() -> None:
+    """A failed job tells its end, exit codes, last lines and how to remove it."""
+    failed = job("JOB_A", "FAILED")
+    error = errors.JobFailed(failed, {"0/main": 3, "0/side": 0}, "line 1\nline 2")
+    assert error.job is failed
+    assert error.exit_codes == {"0/main": 3, "0/side": 0}
+    text = str(error)
+    assert "LAB.JOBS.JOB_A ended FAILED; exit codes: 0/main: 3, 0/side: 0" in text
+    assert "\n  line 1\n  line 2\n" in text
+    assert 'DROP SERVICE "LAB"."JOBS".JOB_A' in text
+
+
+def test_job_failed_in_silence() -> None:
+    """A job that left nothing says so."""
+    text = str(errors.JobFailed(job("JOB_A", "FAILED"), {}, ""))
+    assert "exit codes: none" in text
+    assert "(no output)" in text
+
+
+def test_job_timed_out() -> None:
+    """The jobs that had not ended are an attribute and in the message."""
+    error = errors.JobTimedOut([name("JOB_A"), name("JOB_B")], 90)
+    assert (error.names, error.seconds) == ([name("JOB_A"), name("JOB_B")], 90)
+    assert "Not ended after 90 s: LAB.JOBS.JOB_A, LAB.JOBS.JOB_B." in str(error)
+
+
+def test_job_name_in_use() -> None:
+    """A taken name says by what, and how to look at it."""
+    error = errors.JobNameInUse(name(), "made by hand")
+    assert error.name == name()
+    assert "LAB.JOBS.JOB_A is in use: made by hand" in str(error)
+    assert 'DESCRIBE SERVICE "LAB"."JOBS".JOB_A' in str(error)
+
+
+@pytest.mark.parametrize(
+    ("started", "count", "ending"),
+    [
+        pytest.param([], "1 of 1 jobs", "in flight: none", id="none-started"),
+        pytest.param([name("JOB_A")], "1 of 2 jobs", "in flight: LAB.JOBS.JOB_A", id="one-started"),
+    ],
+)
+def test_submission_failed(started: list[JobName], count: str, ending: str) -> None:
+    """Submissions that failed in part tell which jobs are in flight."""
+    why = errors.NotPrivileged("no USAGE on POOL")
+    error = errors.SubmissionFailed(started, {name("JOB_B"): why})
+    assert (error.started, error.failed) == (started, {name("JOB_B"): why})
+    text = str(error)
+    assert text.startswith(count)
+    assert "  LAB.JOBS.JOB_B: no USAGE on POOL\n" in text
+    assert text.endswith(ending)
+
+
+def test_submission_failed_without_words() -> None:
+    """An error that says nothing does not hide the others."""
+    error = errors.SubmissionFailed([], {name(): errors.ConnectionFailed()})
+    assert "LAB.JOBS.JOB_A" in str(error)
