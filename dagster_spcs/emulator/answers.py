@@ -77,6 +77,18 @@ def _encode(value: Any) -> str | None:
     return str(value)
 
 
+class Rewritten:
+    """A query for fakesnow in which functions of ours became tables of rows, and values.
+
+    ``binds`` are the places of the binds that are left; the others were read by our functions.
+    """
+
+    def __init__(self, text: str, tables: Sequence[str] = (), binds: Sequence[int] = ()) -> None:
+        self.text = text
+        self.tables = tables
+        self.binds = binds
+
+
 class SqlError(Exception):
     """An error as an account would send it."""
 

@@ -4,12 +4,13 @@ Ours come first: fakesnow's parser refuses DESCRIBE SERVICE and reads EXECUTE JO
 DROP SERVICE and SHOW SERVICE … as one opaque command.
 """
 
+import asyncio
 import inspect
 import re
 from collections.abc import Sequence
 
 from dagster_spcs.emulator import statements
-from dagster_spcs.emulator.answers import Column, Result, SqlError, not_emulated
+from dagster_spcs.emulator.answers import Column, Result, Rewritten, SqlError, not_emulated
 from dagster_spcs.emulator.registry import (
     ACCOUNT_TABLES,
     METHODS,
@@ -21,27 +22,16 @@ from dagster_spcs.emulator.registry import (
 )
 from dagster_spcs.emulator.words import Kind, Words, leading_words, tokenize
 
-__all__ = ["Rewritten", "answer", "statements"]
+__all__ = ["answer", "statements"]
 
 _LONGEST = max(len(phrase) for phrase in STATEMENTS)
 _OUR_FUNCTIONS = re.compile(
-    r"SPCS_|GET_JOB_HISTORY|RESULT_SCAN|LAST_QUERY_ID|SYSTEM\$|CURRENT_(?:ROLE|WAREHOUSE|USER|ACCOUNT|ORGANIZATION)",
+    r"SPCS_|GET_JOB_HISTORY|RESULT_SCAN|LAST_QUERY_ID|SYSTEM\$"
+    r"|CURRENT_(?:ROLE|WAREHOUSE|USER|ACCOUNT|ORGANIZATION)",
     re.IGNORECASE,
 )
 _REPLACED = re.compile(r"TABLE|CURRENT_\w+|LAST_QUERY_ID", re.IGNORECASE)
 _LOOKING = ("SHOW", "DESC", "DESCRIBE")
-
-
-class Rewritten:
-    """A query for fakesnow in which functions of ours became tables of rows, and values.
-
-    ``binds`` are the places of the binds that are left; the others were read by our functions.
-    """
-
-    def __init__(self, text: str, tables: list[str], binds: list[int]) -> None:
-        self.text = text
-        self.tables = tables
-        self.binds = binds
 
 
 async def answer(
@@ -81,12 +71,14 @@ def _find(text: str) -> tuple[Handler | None, int]:
     return None, 0
 
 
-async def _call(handler: Handler, words: Words, context: Context) -> Result:
+async def _call(handler: Handler, words: Words, context: Context) -> Result | Rewritten | None:
     result = handler(words, context)
     return await result if inspect.isawaitable(result) else result
 
 
-async def _function_call(words: Words, context: Context, *, only_describe: bool) -> Result | None:
+async def _function_call(
+    words: Words, context: Context, *, only_describe: bool
+) -> Result | Rewritten | None:
     """``CALL`` or ``SELECT`` of one method of a service, or of one system function."""
     token = words.here
     if token.kind is Kind.WORD and token.value.upper().startswith("SYSTEM$"):
@@ -118,8 +110,10 @@ async def _rewrite(text: str, binds: Sequence[str | None], context: Context) -> 
     tables: list[str] = []
     left: list[int] = []
     done = passed = 0
+    before = ""
     try:
         for token in tokenize(text):
+            begins_column, before = before in ("SELECT", ","), token.value.upper()
             if token.start < done:
                 continue
             if token.kind is Kind.BIND:
@@ -128,11 +122,11 @@ async def _rewrite(text: str, binds: Sequence[str | None], context: Context) -> 
             if token.kind is not Kind.WORD or not _REPLACED.fullmatch(token.value):
                 continue
             words = Words(text[token.start :], binds[passed:])
-            replacement = _session_function(words, context)
+            replacement = _session_function(words, context, is_first_of_column=begins_column)
             if replacement is None and token.value.upper() == "TABLE":
                 result = await _table_function(words, context)
                 if result is not None:
-                    replacement = context.tables.put_rows(result)
+                    replacement = await asyncio.to_thread(context.tables.put_rows, result)
                     tables.append(replacement)
             if replacement is not None:
                 pieces += [text[done : token.start], replacement]
@@ -147,7 +141,7 @@ async def _rewrite(text: str, binds: Sequence[str | None], context: Context) -> 
     return Rewritten("".join([*pieces, text[done:]]), tables, left)
 
 
-def _session_function(words: Words, context: Context) -> str | None:
+def _session_function(words: Words, context: Context, *, is_first_of_column: bool) -> str | None:
     """Return the value, as SQL, of a function about the session that fakesnow does not know."""
     session, settings = context.session, context.account.settings
     values = {
@@ -163,10 +157,14 @@ def _session_function(words: Words, context: Context) -> str | None:
     if name not in values:
         return None
     words.step()
-    if not words.take("(", ")"):
+    called = words.take("(", ")")
+    if not called and name != "CURRENT_USER":  # the one that needs no parentheses
         return None
     value = values[name]
-    return "NULL" if value is None else f"'{value}'"
+    text = "NULL" if value is None else "'" + value.replace("'", "''") + "'"
+    # A column is named after the function, as an account names it.
+    is_column = is_first_of_column and (words.at(",") or words.here.kind is Kind.END)
+    return f'{text} AS "{name}{"()" if called else ""}"' if is_column else text
 
 
 async def _table_function(words: Words, context: Context) -> Result | None:

@@ -57,6 +57,10 @@ class Images:
         root = self._scratch / f"image-{len(self._images)}"
         self._images[_path_and_tag(reference)] = read_build_context(folder, root)
 
+    def listed(self) -> list[tuple[str, str | None, Image]]:
+        """Return path, tag and image of each."""
+        return [(path, tag, image) for (path, tag), image in self._images.items()]
+
     def find(self, reference: str) -> Image | None:
         """Return the image a specification names; a registry host in front is not compared."""
         path, tag = _path_and_tag(reference)

@@ -42,17 +42,19 @@ class ContainerLog:
         self._file: BinaryIO | None = None
         self._last_ns = 0
 
-    def append(self, stream: str, line: bytes) -> None:
-        """Add one line; its time is later than every earlier line's by a microsecond at least."""
+    def append(self, stream: str, *lines: bytes) -> None:
+        """Add lines; each is later than every earlier one by a microsecond at least."""
         if self._file is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self._path.open("ab", buffering=0)
+        now = time.time_ns() // 1000 * 1000
         records = []
-        for piece in _pieces(line):
-            self._last_ns = max(time.time_ns() // 1000 * 1000, self._last_ns + 1000)
-            text = json.dumps(piece, ensure_ascii=False)
-            records.append(f"{self._last_ns} {stream} {text}\n".encode())
-        self._file.write(b"".join(records))
+        for line in lines:
+            for piece in _pieces(line):
+                now = self._last_ns = max(now, self._last_ns + 1000)
+                text = json.dumps(piece, ensure_ascii=False)
+                records.append(f"{now} {stream} {text}\n")
+        self._file.write("".join(records).encode())
 
     def close(self) -> None:
         """Let go of the file; reading goes on working."""

@@ -133,8 +133,8 @@ class ContainerProcess:
         rest = b""
         while chunk := await pipe.read(_CHUNK):
             *lines, rest = (rest + chunk).split(b"\n")
-            for line in lines:
-                self._log.append(stream, line.removesuffix(b"\r"))
+            if lines:
+                self._log.append(stream, *(line.removesuffix(b"\r") for line in lines))
             if len(rest) > _MAX_UNFINISHED_LINE:
                 border = _character_border(rest)
                 self._log.append(stream, rest[:border])

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from dagster_spcs.emulator.account import Account
-from dagster_spcs.emulator.answers import Result
+from dagster_spcs.emulator.answers import Result, Rewritten
 from dagster_spcs.emulator.runner import Runner
 from dagster_spcs.emulator.sessions import Session
 from dagster_spcs.emulator.tables import Tables
@@ -22,7 +22,9 @@ class Context:
     query_id: str
 
 
-Handler = Callable[[Words, Context], Result | Awaitable[Result]]
+Answer = Result | Rewritten | None
+"""A result, a statement for fakesnow in other words, or None: fakesnow's as it stands."""
+Handler = Callable[[Words, Context], Answer | Awaitable[Answer]]
 TableFunction = Callable[[Words, Context], Awaitable[Result | None]]
 
 STATEMENTS: dict[tuple[str, ...], Handler] = {}

@@ -7,6 +7,7 @@ the data of one emulator, so several emulators in one process share nothing.
 import itertools
 import json
 import re
+import shutil
 from collections import OrderedDict
 from datetime import datetime, timezone
 from http import HTTPStatus
@@ -35,6 +36,7 @@ _CREATE_DATABASE = re.compile(
     re.IGNORECASE,
 )
 _ROWS_PLACE = '"_fs_global"."main"'
+_NOWHERE = "_fs_global.main"
 _KEPT_RESULTS = 200
 _KEPT_ANSWERS = 50
 _DUCKDB: dict[ColumnType, str] = {
@@ -79,6 +81,7 @@ class Tables:
             create_database_on_connect=False, create_schema_on_connect=False, db_path=folder
         )
         self._fakesnow.results_cache = _RecentResults()
+        self._folder = folder
         self._numbers = itertools.count(1)
         self.answers: OrderedDict[str, Result] = OrderedDict()
         """The last answers that were not fakesnow's, by query id, for RESULT_SCAN."""
@@ -128,6 +131,36 @@ class Tables:
             [database, schema],
         )
         return found.fetchone() is not None
+
+    def database_exists(self, name: str) -> bool:
+        """Whether a database exists."""
+        found = self._fakesnow.duck_conn.cursor().execute(
+            "SELECT 1 FROM duckdb_databases() WHERE upper(database_name) = ? AND NOT internal",
+            [name.upper()],
+        )
+        return found.fetchone() is not None
+
+    def drop_database(self, name: str, session: Session) -> None:
+        """Remove a database with its file; a session that stands in it stands nowhere."""
+        if session.connection.database == name:
+            session.connection.cursor()._duck_conn.execute(f"SET schema = '{_NOWHERE}'")
+            session.connection.database = None
+            session.connection.database_set = session.connection.schema_set = False
+        self._fakesnow.duck_conn.cursor().execute(f"DETACH {_quoted(name)}")
+        if self._folder is not None:
+            (self._folder / f"{name}.db").unlink(missing_ok=True)
+
+    def drop_stage(self, place: ObjectName) -> bool:
+        """Remove a stage with its files; False if there is none."""
+        gone = self._fakesnow.duck_conn.cursor().execute(
+            "DELETE FROM _fs_global._fs_information_schema._fs_stages WHERE database_name = ?"
+            " AND schema_name = ? AND name = ? RETURNING 1",
+            list(place),
+        )
+        if gone.fetchone() is None:
+            return False
+        shutil.rmtree(stage.internal_dir(".".join(place)), ignore_errors=True)
+        return True
 
     async def moment(self, session: Session, expression: str) -> datetime:
         """Return the value of a time expression, as the session computes it."""

@@ -22,7 +22,7 @@ from starlette.routing import Route
 
 from dagster_spcs.emulator import dispatch
 from dagster_spcs.emulator.account import Account
-from dagster_spcs.emulator.answers import Result, SqlError, cancelled, internal_error
+from dagster_spcs.emulator.answers import Result, Rewritten, SqlError, cancelled, internal_error
 from dagster_spcs.emulator.queries import Answer, Queries, Query
 from dagster_spcs.emulator.registry import Context
 from dagster_spcs.emulator.runner import Runner
@@ -42,11 +42,9 @@ _KEPT_STATEMENTS = 100_000
 class SentStatement:
     """A statement some client sent."""
 
-    session: str
+    query_id: str
     user: str
     text: str
-    ours: bool
-    """Whether the emulator's own part answered it, not fakesnow."""
 
 
 class _Refused(Exception):
@@ -252,16 +250,15 @@ class Wire:
     ) -> Answer:
         text = str(body.get("sqlText") or "")
         context = Context(self._account, self._runner, self._tables, session, query_id)
+        self.statements.append(SentStatement(query_id, session.user, text))
         try:
             result = await dispatch.answer(
                 text, _binds(body), context, only_describe=bool(body.get("describeOnly"))
             )
-            ours = isinstance(result, Result)
-            self.statements.append(SentStatement(session.token, session.user, text, ours))
             if isinstance(result, Result):
                 self._tables.keep(query_id, result)
                 return _success(result, session, query_id)
-            if isinstance(result, dispatch.Rewritten):
+            if isinstance(result, Rewritten):
                 rewritten = {**body, "sqlText": result.text}
                 if _binds(body):
                     left = [body["bindings"][str(place + 1)] for place in result.binds]

@@ -351,14 +351,17 @@ def test_scanning_a_result(lab: Lab) -> None:
 
 
 def test_statements_are_listed(emulator: Emulator, lab: Lab) -> None:
-    """Every statement is recorded in order, with who answered it."""
+    """Every statement is recorded in order, refused ones included."""
     before = len(emulator.statements)
     lab.rows("SHOW JOB SERVICES")
+    with pytest.raises(ProgrammingError):
+        lab.rows("DESCRIBE SERVICE NOT_THERE")
     lab.rows("SELECT 1")
     sent = emulator.statements[before:]
-    assert [(each.text, each.ours) for each in sent] == [
-        ("SHOW JOB SERVICES", True),
-        ("SELECT 1", False),
+    assert [each.text for each in sent] == [
+        "SHOW JOB SERVICES",
+        "DESCRIBE SERVICE NOT_THERE",
+        "SELECT 1",
     ]
 
 

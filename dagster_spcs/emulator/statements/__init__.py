@@ -2,6 +2,7 @@
 
 from dagster_spcs.emulator.statements import (
     access,
+    databases,
     execute,
     history,
     images,
@@ -9,11 +10,13 @@ from dagster_spcs.emulator.statements import (
     logs,
     pools,
     results,
+    waiting,
     warehouses,
 )
 
 __all__ = [
     "access",
+    "databases",
     "execute",
     "history",
     "images",
@@ -21,5 +24,6 @@ __all__ = [
     "logs",
     "pools",
     "results",
+    "waiting",
     "warehouses",
 ]

@@ -1,10 +1,9 @@
-"""EXECUTE JOB SERVICE, and waiting for a job."""
+"""EXECUTE JOB SERVICE."""
 
 import asyncio
 import hashlib
 import json
 import re
-import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,20 +11,17 @@ import yaml
 
 from dagster_spcs.emulator.answers import (
     Result,
-    SqlError,
     already_exists,
     compilation_error,
     does_not_exist,
     invalid_spec,
     job_failed,
     not_emulated,
-    wait_ended,
 )
 from dagster_spcs.emulator.images import Image
 from dagster_spcs.emulator.jobs import Job, ObjectName, new_instances
-from dagster_spcs.emulator.registry import METHODS, Context, handles
+from dagster_spcs.emulator.registry import Context, handles
 from dagster_spcs.emulator.specification import Specification, parse, render
-from dagster_spcs.emulator.states import reachable
 from dagster_spcs.emulator.words import Kind, Words
 from dagster_spcs.status import JobStatus
 
@@ -258,29 +254,3 @@ def _new_job(
 def _without_host(image: str) -> str:
     head, slash, rest = image.partition("/")
     return rest if head and slash and ("." in head or ":" in head) else image.lstrip("/")
-
-
-async def wait_for(words: Words, context: Context) -> Result:
-    """``<job>!SPCS_WAIT_FOR('<status>', <seconds>)``."""
-    job = context.account.job(context.session.resolve(words.object_name()))
-    words.expect("!", "SPCS_WAIT_FOR", "(")
-    wanted = words.string().upper()
-    words.expect(",")
-    until = time.monotonic() + words.number()
-    words.expect(")")
-    words.end()
-    target = JobStatus(wanted)
-    while job.status is not target:
-        if target not in reachable(job.status):
-            raise _ended(job, wanted, "it can no longer be reached")
-        left = until - time.monotonic()
-        if left <= 0 or not await context.account.wait_for_change(job, left):
-            raise _ended(job, wanted, "timed out")
-    return Result.value("SPCS_WAIT_FOR", f"Service {job.short_name} has reached status {wanted}.")
-
-
-def _ended(job: Job, wanted: str, why: str) -> SqlError:
-    return wait_ended(job.short_name, wanted, job.status.value, why)
-
-
-METHODS["SPCS_WAIT_FOR"] = wait_for

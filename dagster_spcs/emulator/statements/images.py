@@ -68,3 +68,20 @@ def drop_repository(words: Words, context: Context) -> Result:
         return Result.status(f"Drop statement executed successfully ({name[2]} already dropped).")
     context.account.store.remove("repository", ".".join(name))
     return Result.status(f"{name[2]} successfully dropped.")
+
+
+@handles("SHOW IMAGES IN IMAGE REPOSITORY")
+def show_images(words: Words, context: Context) -> Result:
+    """``SHOW IMAGES IN IMAGE REPOSITORY <name>``: those the emulator was given."""
+    name = context.session.resolve(words.object_name(), "SHOW")
+    words.end()
+    if name not in context.account.repositories:
+        raise does_not_exist("Image Repository", ".".join(name))
+    names = "created_on image_name tags digest image_path"
+    folder = "/".join(name).lower()
+    rows = [
+        (None, path.rpartition("/")[2], tag or "latest", image.digest, f"{path}:{tag or 'latest'}")
+        for path, tag, image in context.account.images.listed()
+        if path.rpartition("/")[0] == folder
+    ]
+    return Result(tuple(Column(column) for column in names.split()), rows)

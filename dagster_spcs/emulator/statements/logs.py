@@ -1,5 +1,7 @@
 """What containers printed: SPCS_GET_LOGS and SYSTEM$GET_SERVICE_LOGS."""
 
+import asyncio
+import json
 from datetime import datetime, timedelta, timezone
 
 from dagster_spcs.emulator.answers import (
@@ -37,21 +39,25 @@ async def get_logs(words: Words, context: Context) -> Result:
             end = await context.tables.moment(context.session, words.expression())
         else:
             raise words.unexpected()
+    return Result(_LOG_COLUMNS, await asyncio.to_thread(_rows, job, context, start, end))
+
+
+def _rows(
+    job: Job, context: Context, start: datetime, end: datetime
+) -> list[tuple[int, int, str, str, str]]:
+    """Lines with their time in microseconds, which is what a column of times is made of."""
+    first, last = (int(moment.timestamp() * 1_000_000) * 1000 for moment in (start, end))
+    attributes = {stream: json.dumps({"log.iostream": stream}) for stream in ("stdout", "stderr")}
     rows = [
-        (
-            record.timestamp.replace(tzinfo=None),
-            instance.id,
-            container.name,
-            record.text,
-            {"log.iostream": record.stream},
-        )
+        (record.time_ns // 1000, instance.id, container.name, record.text, attributes[stream])
         for instance in job.instances
         for container in instance.containers
         for record in job.log(context.account.log_folder, instance.id, container.name).records()
-        if start <= record.timestamp <= end and _exported(job, record.stream)
+        for stream in [record.stream]
+        if first <= record.time_ns <= last and _exported(job, stream)
     ]
     rows.sort(key=lambda row: row[0], reverse=True)
-    return Result(_LOG_COLUMNS, rows)
+    return rows
 
 
 def _exported(job: Job, stream: str) -> bool:

@@ -1,0 +1,59 @@
+"""Databases, stages and session parameters, where fakesnow's grammar falls short of Snowflake's."""
+
+from dagster_spcs.emulator.answers import Result, Rewritten, does_not_exist
+from dagster_spcs.emulator.registry import Context, handles
+from dagster_spcs.emulator.statements.jobs import drop
+from dagster_spcs.emulator.words import Words
+
+
+def _quoted(parts: tuple[str, ...]) -> str:
+    return ".".join('"' + part.replace('"', '""') + '"' for part in parts)
+
+
+@handles("USE")
+def use(words: Words, context: Context) -> Rewritten | None:
+    """``USE <database>`` and ``USE <database>.<schema>``, without the kind of object."""
+    if words.at("DATABASE") or words.at("SCHEMA"):
+        return None
+    name = words.object_name()
+    words.end()
+    return Rewritten(f"USE {'DATABASE' if len(name) == 1 else 'SCHEMA'} {_quoted(name)}")
+
+
+@handles("DROP DATABASE")
+async def drop_database(words: Words, context: Context) -> Result:
+    """``DROP DATABASE [IF EXISTS] <name> [CASCADE | RESTRICT]``: its jobs go with it."""
+    may_be_absent = words.take("IF", "EXISTS")
+    name = words.identifier()
+    words.take("CASCADE")
+    words.take("RESTRICT")
+    words.end()
+    if not context.tables.database_exists(name):
+        if not may_be_absent:
+            raise does_not_exist("Database", name)
+        return Result.status(f"Drop statement executed successfully ({name} already dropped).")
+    for job in [job for job in context.account.jobs.values() if job.name[0] == name]:
+        await drop(job, context)
+    async with context.session.lock:
+        context.tables.drop_database(name, context.session)
+    return Result.status(f"{name} successfully dropped.")
+
+
+@handles("DROP STAGE")
+def drop_stage(words: Words, context: Context) -> Result:
+    """``DROP STAGE [IF EXISTS] <name>``."""
+    may_be_absent = words.take("IF", "EXISTS")
+    name = context.session.resolve(words.object_name(), "DROP")
+    words.end()
+    if not context.tables.drop_stage(name):
+        if not may_be_absent:
+            raise does_not_exist("Stage", ".".join(name))
+        return Result.status(f"Drop statement executed successfully ({name[2]} already dropped).")
+    return Result.status(f"{name[2]} successfully dropped.")
+
+
+@handles("ALTER SESSION SET QUERY_TAG", "ALTER SESSION UNSET QUERY_TAG")
+def set_query_tag(words: Words, context: Context) -> Result:
+    """A query tag is for the query history, which is not kept here."""
+    words.rest()
+    return Result.status("Statement executed successfully.")
