@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import dagster as dg
@@ -12,14 +13,12 @@ from dagster_spcs.errors import JobFailed, SpcsError
 from dagster_spcs.launch import LaunchedJob, Overlap, Place, PlannedJob, in_flight, launch
 from dagster_spcs.logtext import plain
 from dagster_spcs.modes import Decision, Mode, decide_for_run
-from dagster_spcs.reports import JobReport, gather
+from dagster_spcs.reports import JobReport, gather, ran_out_of_time
 from dagster_spcs.request import JobRequest
 from dagster_spcs.resource import SpcsJobResource
 from dagster_spcs.waiting import wait_and_stream
 
 JobFunction = Callable[..., JobRequest]
-JOB_ASSET = "dagster_spcs/job_asset"
-"""Definition metadata that marks a job asset."""
 _KINDS = {"snowflake", "container"}
 
 
@@ -103,7 +102,7 @@ def spcs_job_asset(
             partitions_def=partitions_def,
             automation_condition=automation_condition,
             code_version=code_version,
-            metadata={**table, **(metadata or {}), JOB_ASSET: True},
+            metadata={**table, **(metadata or {}), events.JOB_ASSET: True},
             tags=tags,
             owners=owners,
             kinds=_KINDS if kinds is None else kinds,
@@ -317,12 +316,14 @@ class JobStep:
                 warn=context.log.warning,
             ):
                 unfinished.discard(job.name)
+                timed_out = ran_out_of_time(record, job.identity)
                 [report] = gather(
                     client,
                     [record],
                     last_lines=resource.log_lines,
                     tables={} if self._table is None else {record.name: self._table},
                 )
+                report = replace(report, timed_out=timed_out)
                 metadata = events.job_metadata(report, job.identity, account=resource.account())
                 yield from self._record(context, job, report, metadata, alone=len(launched) == 1)
                 if not record.status.is_success:
@@ -348,11 +349,11 @@ class JobStep:
         *,
         alone: bool,
     ) -> Iterator[Any]:
-        if report.job.status.is_success and alone:
+        if report.succeeded and alone:
             yield dg.MaterializeResult(
                 asset_key=self._key,
                 metadata=metadata,
-                tags=events.finished_tags(report.job),
+                tags=events.finished_tags(report),
                 check_results=[events.check_result(report, job.identity)],
             )
             return

@@ -288,6 +288,26 @@ class SpcsClient:
                 found[job.name] = min(own, key=lambda each: abs(each.created - job.created_on))
         return found
 
+    def last_history(
+        self, names: Sequence[JobName], *, since: datetime
+    ) -> dict[JobName, HistoryRecord]:
+        """Return the newest history row of each of some jobs of one schema; needs a warehouse.
+
+        For jobs of which only the name is known, because they are gone. One statement.
+        """
+        if not names:
+            return {}
+        rows = self._run(
+            statements.job_history(
+                database=names[0].database,
+                schema=names[0].schema,
+                created_from=since,
+                names=[name.name for name in names],
+            )
+        )
+        records = [HistoryRecord.from_row(row) for row in rows]
+        return {record.name: record for record in sorted(records, key=lambda each: each.created)}
+
     def logs(self, job: JobRecord, *, last_lines: int = 100) -> JobLog:
         """Return the last lines of one job from the event table; needs a warehouse."""
         return self.logs_of_many([job], last_lines=last_lines).get(job.name, JobLog(()))

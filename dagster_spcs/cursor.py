@@ -1,5 +1,6 @@
 """What the sensor remembers between ticks, and the rule that moves it: no clock, no I/O."""
 
+import hashlib
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Literal
@@ -26,6 +27,33 @@ class Cursor(BaseModel):
     version: Literal[1] = 1
     through: datetime | None = None
     settled: tuple[str, ...] = ()
+    newest: datetime | None = None
+    """Creation time of the newest job seen."""
+    in_flight: str = ""
+    """A digest of the jobs in flight: of one size for any number, and enough to tell that one of
+    them is no longer listed."""
+
+
+def open_jobs(jobs: Sequence[JobRecord], cursor: Cursor) -> list[JobRecord]:
+    """Return the listed jobs that are not settled."""
+    known = set(cursor.settled)
+    return [
+        job
+        for job in jobs
+        if (cursor.through is None or job.created_on >= cursor.through) and _mark(job) not in known
+    ]
+
+
+def one_is_missing(jobs: Sequence[JobRecord], cursor: Cursor) -> bool:
+    """Whether a job that was in flight after the last tick is no longer listed.
+
+    True as well when a job of before the last tick is listed only now; then there is nothing to
+    find, and looking does no harm.
+    """
+    if cursor.newest is None:
+        return False
+    before = [job for job in open_jobs(jobs, cursor) if job.created_on <= cursor.newest]
+    return _digest(before) != cursor.in_flight
 
 
 def report_finished(
@@ -34,28 +62,27 @@ def report_finished(
     *,
     limit: int,
     held: Collection[JobName] = (),
+    overdue: Collection[JobName] = (),
 ) -> tuple[list[JobRecord], Cursor]:
-    """Return the finished jobs to report now, oldest end first, and the cursor after that.
+    """Return the jobs to report now, oldest end first, and the cursor after that.
 
-    At most ``limit`` are returned; the others stay for the next tick, and so do those that are
-    ``held``, because a run is about to record them itself.
+    These are the finished ones and those that are ``overdue``. At most ``limit`` are returned; the
+    others stay for the next tick, and so do those that are ``held``, because a run is about to
+    record them itself.
     """
-    known = set(cursor.settled)
-
-    def is_open(job: JobRecord) -> bool:
-        if cursor.through is not None and job.created_on < cursor.through:
-            return False
-        return _mark(job) not in known
-
-    opened = [job for job in jobs if is_open(job)]
-    finished = sorted(
-        (job for job in opened if job.status.is_final and job.name not in held),
+    opened = open_jobs(jobs, cursor)
+    over = sorted(
+        (
+            job
+            for job in opened
+            if (job.status.is_final or job.name in overdue) and job.name not in held
+        ),
         key=lambda job: (job.updated_on, job.name),
     )
-    fresh = finished[:limit]
-    settled_now = known | {_mark(job) for job in fresh}
+    fresh = over[:limit]
+    settled_now = {*cursor.settled, *map(_mark, fresh)}
     unsettled = [job for job in opened if _mark(job) not in settled_now]
-    newest = max((job.created_on for job in jobs), default=None)
+    newest = max((job.created_on for job in jobs), default=cursor.newest)
     through = min(
         [job.created_on for job in unsettled] + ([newest - SLACK] if newest is not None else []),
         default=cursor.through,
@@ -69,8 +96,17 @@ def report_finished(
             if _mark(job) in settled_now and (through is None or job.created_on >= through)
         )
     )
-    return fresh, Cursor(through=through, settled=settled)
+    return fresh, Cursor(
+        through=through, settled=settled, newest=newest, in_flight=_digest(unsettled)
+    )
 
 
 def _mark(job: JobRecord) -> str:
     return f"{job.name.name}@{job.created_on.timestamp():.6f}"
+
+
+def _digest(jobs: Sequence[JobRecord]) -> str:
+    total = 0
+    for job in jobs:
+        total ^= int.from_bytes(hashlib.sha256(_mark(job).encode()).digest()[:8], "big")
+    return f"{len(jobs)}:{total:016x}"

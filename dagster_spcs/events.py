@@ -12,6 +12,7 @@ from dagster_spcs.identity import JobIdentity
 from dagster_spcs.names import JobName
 from dagster_spcs.records import JobRecord
 from dagster_spcs.reports import JobReport
+from dagster_spcs.status import JobStatus
 
 CHECK_NAME = "spcs_job"
 """The check that each job asset has: green while its last job ended DONE."""
@@ -49,6 +50,9 @@ ROW_COUNT = "dagster/row_count"
 COLUMN_SCHEMA = "dagster/column_schema"
 RELATION = "dagster/relation_identifier"
 
+JOB_ASSET = "dagster_spcs/job_asset"
+"""Definition metadata that marks a job asset."""
+
 Metadata = dict[str, Any]
 Event = dg.AssetMaterialization | dg.AssetObservation | dg.AssetCheckEvaluation
 
@@ -64,9 +68,13 @@ _INSTANCE_COLUMNS = dg.TableSchema(
 )
 
 
-def finished_tags(job: JobRecord) -> Mapping[str, str]:
+def finished_tags(report: JobReport) -> Mapping[str, str]:
     """Return the tags by which the event of a finished job is found again."""
-    return {JOB_TAG: job.name.name, STATUS_TAG: job.status_text, CREATED_TAG: _created(job)}
+    return {
+        JOB_TAG: report.job.name.name,
+        STATUS_TAG: report.status_text,
+        CREATED_TAG: _created(report.job),
+    }
 
 
 def is_event_of(job: JobRecord, tags: Mapping[str, str] | None) -> bool:
@@ -129,7 +137,7 @@ def job_metadata(
     job = report.job
     metadata: Metadata = {
         JOB_NAME: str(job.name),
-        STATUS: job.status_text,
+        STATUS: report.status_text,
         COMPUTE_POOL: job.compute_pool,
         CREATED: dg.MetadataValue.timestamp(job.created_on),
         COMPLETED: dg.MetadataValue.timestamp(report.completed),
@@ -197,7 +205,13 @@ def failure_text(report: JobReport) -> str:
     """Return why a job counts as failed, in one sentence."""
     codes = ", ".join(f"{where} exited {code}" for where, code in report.exit_codes.items() if code)
     detail = f" ({codes})" if codes else ""
-    return f"Job {report.job.name} ended {report.job.status_text}{detail}"
+    if report.timed_out:
+        return f"Job {report.job.name} timed out and was cancelled{detail}"
+    if report.job.status is JobStatus.DELETED:
+        return f"Job {report.job.name} was dropped by somebody before its end was seen"
+    if report.job.status is JobStatus.CANCELLED:
+        return f"Job {report.job.name} was cancelled by somebody{detail}"
+    return f"Job {report.job.name} ended {report.status_text}{detail}"
 
 
 def finished_events(report: JobReport, identity: JobIdentity, metadata: Metadata) -> list[Event]:
@@ -207,8 +221,8 @@ def finished_events(report: JobReport, identity: JobIdentity, metadata: Metadata
     check is evaluated against the materialization it belongs to.
     """
     key = dg.AssetKey(list(identity.asset))
-    tags = finished_tags(report.job)
-    succeeded = report.job.status.is_success
+    tags = finished_tags(report)
+    succeeded = report.succeeded
     own: dg.AssetMaterialization | dg.AssetObservation
     if succeeded:
         own = dg.AssetMaterialization(
@@ -227,7 +241,7 @@ def finished_events(report: JobReport, identity: JobIdentity, metadata: Metadata
 
 def check_evaluation(report: JobReport, identity: JobIdentity) -> dg.AssetCheckEvaluation:
     """Return the verdict of the asset's own check on a finished job."""
-    succeeded = report.job.status.is_success
+    succeeded = report.succeeded
     return dg.AssetCheckEvaluation(
         asset_key=dg.AssetKey(list(identity.asset)),
         check_name=CHECK_NAME,
@@ -239,8 +253,8 @@ def check_evaluation(report: JobReport, identity: JobIdentity) -> dg.AssetCheckE
 
 
 def _check_metadata(report: JobReport) -> Metadata:
-    metadata: Metadata = {JOB_NAME: str(report.job.name), STATUS: report.job.status_text}
-    if not report.job.status.is_success:
+    metadata: Metadata = {JOB_NAME: str(report.job.name), STATUS: report.status_text}
+    if not report.succeeded:
         metadata[LOG] = dg.MetadataValue.md(logtext.markdown(report.log.lines, 4_000))
     return metadata
 

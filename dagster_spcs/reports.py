@@ -11,8 +11,10 @@ from typing import Literal
 
 from dagster_spcs.client import SpcsClient
 from dagster_spcs.errors import FunctionUnavailable, StatementError
+from dagster_spcs.identity import JobIdentity
 from dagster_spcs.names import JobName
 from dagster_spcs.records import ContainerRecord, HistoryRecord, JobLog, JobRecord, TableFacts
+from dagster_spcs.status import JobStatus
 
 MetadataSource = Literal["warehouse", "no-warehouse"]
 
@@ -27,8 +29,20 @@ class JobReport:
     history: HistoryRecord | None = None
     family: str | None = None
     table: TableFacts | None = None
+    timed_out: bool = False
+    """Whether its own deadline ended the job."""
     missing: tuple[str, ...] = ()
     """What could not be read, and why; it goes on the event instead of being dropped."""
+
+    @property
+    def status_text(self) -> str:
+        """The job's last status, in Snowflake's word, or TIMED_OUT."""
+        return "TIMED_OUT" if self.timed_out else self.job.status_text
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the job ended well, and in time."""
+        return self.job.status.is_success and not self.timed_out
 
     @property
     def started(self) -> datetime | None:
@@ -49,6 +63,18 @@ class JobReport:
         return {
             each.where: each.exit_code for each in self.containers if each.exit_code is not None
         }
+
+
+def ran_out_of_time(job: JobRecord, identity: JobIdentity) -> bool:
+    """Whether a job was cancelled because of its deadline, not by somebody's wish."""
+    cancelled = job.status in (JobStatus.CANCELLING, JobStatus.CANCELLED)
+    return cancelled and identity.deadline is not None and job.updated_on >= identity.deadline
+
+
+def note(report: JobReport, what: str, error: StatementError) -> JobReport:
+    """Return the report with a word on what could not be read or done."""
+    reason = str(error).splitlines()[0]
+    return replace(report, missing=(*report.missing, f"{what}: {reason}"))
 
 
 def gather(
@@ -91,7 +117,7 @@ def gather(
                 refused[pool] = error
         reports[name] = report = replace(report, family=families[pool])
         if pool in refused:
-            reports[name] = _missing(report, "compute pool", refused[pool])
+            reports[name] = note(report, "compute pool", refused[pool])
     return [reports[job.name] for job in jobs]
 
 
@@ -110,14 +136,14 @@ def _from_history(
     except FunctionUnavailable:
         pass  # not every account has it; the service itself tells the exit codes
     except StatementError as error:
-        _note(reports, "history", error)
+        _note_all(reports, "history", error)
     try:
         for name, log in client.logs_of_many(jobs, last_lines=last_lines).items():
             reports[name] = replace(reports[name], log=log)
     except FunctionUnavailable:
         pass
     except StatementError as error:
-        _note(reports, "logs", error)
+        _note_all(reports, "logs", error)
 
 
 def _tables(
@@ -133,7 +159,7 @@ def _tables(
     except StatementError as error:
         if len(filled) == 1:
             [name] = filled
-            reports[name] = _missing(reports[name], "result table", error)
+            reports[name] = note(reports[name], "result table", error)
             return
         for name, table in filled.items():
             _tables(client, reports, {name: table})
@@ -142,21 +168,16 @@ def _tables(
         reports[name] = replace(reports[name], table=facts[table])
 
 
-def _note(reports: dict[JobName, JobReport], what: str, error: StatementError) -> None:
+def _note_all(reports: dict[JobName, JobReport], what: str, error: StatementError) -> None:
     for name, report in reports.items():
-        reports[name] = _missing(report, what, error)
-
-
-def _missing(report: JobReport, what: str, error: StatementError) -> JobReport:
-    reason = str(error).splitlines()[0]
-    return replace(report, missing=(*report.missing, f"{what}: {reason}"))
+        reports[name] = note(report, what, error)
 
 
 def _containers_from_service(client: SpcsClient, report: JobReport) -> JobReport:
     try:
         return replace(report, containers=tuple(client.containers(report.job.name)))
     except StatementError as error:
-        return _missing(report, "containers", error)
+        return note(report, "containers", error)
 
 
 def _log_from_node(client: SpcsClient, report: JobReport, last_lines: int) -> JobReport:
@@ -164,5 +185,5 @@ def _log_from_node(client: SpcsClient, report: JobReport, last_lines: int) -> Jo
     try:
         log = client.node_logs(report.job.name, report.containers, last_lines=last_lines)
     except StatementError as error:
-        return _missing(report, "node logs", error)
+        return note(report, "node logs", error)
     return replace(report, log=log)

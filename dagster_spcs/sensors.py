@@ -1,24 +1,29 @@
 """The polling sensor: a thin shell around ``report_finished``."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 
 import dagster as dg
 
 from dagster_spcs import events
 from dagster_spcs.client import SpcsClient
-from dagster_spcs.cursor import Cursor, report_finished
+from dagster_spcs.cursor import Cursor, one_is_missing, open_jobs, report_finished
+from dagster_spcs.dropped import asset_events, find_dropped
+from dagster_spcs.errors import StatementError
 from dagster_spcs.identity import JobIdentity
 from dagster_spcs.names import JobName
 from dagster_spcs.records import JobRecord
-from dagster_spcs.reports import MetadataSource, gather
+from dagster_spcs.reports import JobReport, MetadataSource, gather, note, ran_out_of_time
 from dagster_spcs.resource import SpcsJobResource
 
 _BATCH = 50
-_EVENTS_A_PAGE = 1000
 _CLOCK_SLACK = timedelta(minutes=5)
 """Between the clocks of the hosts that Dagster's own processes run on."""
+
+_RETENTION = timedelta(days=30)
+"""Of finished jobs (page "EXECUTE JOB SERVICE")."""
 
 Found = tuple[JobRecord, JobIdentity]
 
@@ -92,22 +97,27 @@ class _Tick:
         )
         found = self._of_this_location(listed)
         jobs = [job for job, _ in found.values()]
-        held = self._about_to_be_recorded(found)
+        held = self._waited_for(found, cursor)
+        overdue = self._overdue(found, cursor) - held
         begun = time.monotonic()
-        asset_events: list[events.Event] = []
+        made: list[events.Event] = []
         reported = 0
+        if one_is_missing(jobs, cursor):
+            dropped = self._dropped(listed, cursor)
+            reported += len(dropped)
+            made += self._events(dropped, overdue)
         while reported < max_completions and time.monotonic() - begun < max_seconds:
             limit = min(_BATCH, max_completions - reported)
-            fresh, cursor = report_finished(jobs, cursor, limit=limit, held=held)
+            fresh, cursor = report_finished(jobs, cursor, limit=limit, held=held, overdue=overdue)
             if not fresh:
                 break
             reported += len(fresh)
-            asset_events += self._events([found[job.name] for job in fresh])
+            made += self._events([found[job.name] for job in fresh], overdue)
         in_flight = sum(not job.status.is_final for job in jobs)
         # The page shows a tick without run requests as skipped; the reason tells what it did.
         what = f"{reported} jobs ended since the last tick" if reported else "no job ended"
         return dg.SensorResult(
-            asset_events=asset_events,
+            asset_events=made,
             skip_reason=f"{what}; {in_flight} in flight.",
             cursor=cursor.model_dump_json(),
         )
@@ -130,17 +140,44 @@ class _Tick:
             )
         return found
 
-    def _about_to_be_recorded(self, found: Mapping[JobName, Found]) -> set[JobName]:
-        """Jobs that ended while the run that waits for them is still there to record them."""
+    def _waited_for(self, found: Mapping[JobName, Found], cursor: Cursor) -> set[JobName]:
+        """Unreported jobs whose run waits for them and is still there to record them."""
         held = set()
-        for name, (job, identity) in found.items():
-            if identity.blocking and job.status.is_final:
+        for job in open_jobs([job for job, _ in found.values()], cursor):
+            identity = found[job.name][1]
+            if identity.blocking:
                 run = self._context.instance.get_run_by_id(identity.run_id)
                 if run is not None and not run.is_finished:
-                    held.add(name)
+                    held.add(job.name)
         return held
 
-    def _events(self, fresh: Sequence[Found]) -> list[events.Event]:
+    def _overdue(self, found: Mapping[JobName, Found], cursor: Cursor) -> set[JobName]:
+        """Unreported jobs that are past their deadline and still at work."""
+        now = datetime.now(timezone.utc)
+        return {
+            job.name
+            for job in open_jobs([job for job, _ in found.values()], cursor)
+            for deadline in [found[job.name][1].deadline]
+            if deadline is not None and deadline < now and not job.status.is_final
+        }
+
+    def _dropped(self, listed: Sequence[JobRecord], cursor: Cursor) -> list[Found]:
+        since = (cursor.through or datetime.now(timezone.utc) - _RETENTION) - _CLOCK_SLACK
+        return find_dropped(
+            self._context.instance,
+            self._client,
+            self._job_assets(),
+            listed={job.name for job in listed},
+            since=since,
+            source=self._source,
+        )
+
+    def _job_assets(self) -> list[dg.AssetKey]:
+        graph = self._repository().asset_graph
+        keys = graph.get_all_asset_keys()
+        return [key for key in sorted(keys) if graph.get(key).metadata.get(events.JOB_ASSET)]
+
+    def _events(self, fresh: Sequence[Found], overdue: Collection[JobName]) -> list[events.Event]:
         recorded = self._recorded_ends(fresh)
         unreported = [
             (job, identity)
@@ -156,10 +193,22 @@ class _Tick:
         )
         account = self._resource.account()
         made: list[events.Event] = []
-        for report, (_, identity) in zip(reports, unreported, strict=True):
+        for report, (job, identity) in zip(reports, unreported, strict=True):
+            if job.name in overdue:  # its log is read by now
+                report = self._cancel(report)
+            elif ran_out_of_time(job, identity):
+                report = replace(report, timed_out=True)
             metadata = events.job_metadata(report, identity, account=account)
             made += events.finished_events(report, identity, metadata)
         return made
+
+    def _cancel(self, report: JobReport) -> JobReport:
+        try:
+            self._client.cancel(report.job.name)
+        except StatementError as error:
+            self._context.log.error(f"{report.job.name} timed out and goes on: {error}")
+            report = note(report, "cancel", error)
+        return replace(report, timed_out=True)
 
     def _result_tables(self, found: Sequence[Found]) -> dict[JobName, str]:
         graph = self._repository().asset_graph
@@ -186,22 +235,8 @@ class _Tick:
             at = (identity.submitted - _CLOCK_SLACK).timestamp()
             since[identity.asset] = min(at, since.get(identity.asset, at))
         return [
-            tags
+            event.tags or {}
             for path, after in since.items()
-            for tags in self._event_tags(dg.AssetKey(list(path)), after)
-            if events.tells_an_end(tags)
+            for _, event in asset_events(self._context.instance, dg.AssetKey(list(path)), after)
+            if events.tells_an_end(event.tags)
         ]
-
-    def _event_tags(self, key: dg.AssetKey, after: float) -> Iterator[Mapping[str, str]]:
-        instance = self._context.instance
-        wanted = dg.AssetRecordsFilter(asset_key=key, after_timestamp=after)
-        for fetch in (instance.fetch_materializations, instance.fetch_observations):
-            page: str | None = None
-            while True:
-                result = fetch(wanted, limit=_EVENTS_A_PAGE, cursor=page)
-                for record in result.records:
-                    event = record.asset_materialization or record.asset_observation
-                    yield (event.tags if event is not None else None) or {}
-                if not result.has_more:
-                    break
-                page = result.cursor

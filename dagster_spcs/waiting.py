@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timezone
 
 from dagster_spcs.client import SpcsClient
 from dagster_spcs.errors import StatementError
@@ -71,8 +72,12 @@ def wait_and_stream(
     poll_seconds: float,
     emit: Callable[[str], None],
     warn: Callable[[str], None],
+    now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
 ) -> Iterator[tuple[LaunchedJob, JobRecord]]:
-    """Yield each job as it ends; lines of at most ``MOST_FOLLOWED`` jobs go to ``emit``."""
+    """Yield each job as it ends; lines of at most ``MOST_FOLLOWED`` jobs go to ``emit``.
+
+    A job past its deadline is cancelled and yielded when it has ended.
+    """
     by_name = {each.name: each for each in launched}
     followers = {
         each.name: [
@@ -83,6 +88,7 @@ def wait_and_stream(
         for each in launched[:MOST_FOLLOWED]
     }
     told: set[JobName] = set()
+    cancelled: set[JobName] = set()
 
     def read(name: JobName, *, last: bool) -> None:
         for follower in followers.get(name, []):
@@ -99,6 +105,11 @@ def wait_and_stream(
         for job in jobs:
             if job.status is not JobStatus.PENDING:
                 read(job.name, last=False)
+            deadline = by_name[job.name].identity.deadline
+            if deadline is not None and now() > deadline and job.name not in cancelled:
+                cancelled.add(job.name)
+                warn(f"{job.name} is past its deadline and is cancelled.")
+                client.cancel(job.name)
 
     for job in client.wait(by_name, poll_seconds=poll_seconds, on_poll=on_poll):
         read(job.name, last=True)

@@ -80,11 +80,16 @@ def script_request(script: str, **fields: Any) -> JobRequest:
 
 def script_asset(name: str, script: str, **options: Any) -> dg.AssetsDefinition:
     """Return a job asset whose job runs a shell script."""
+    return requested_asset(name, script_request(script), **options)
+
+
+def requested_asset(name: str, request: JobRequest, **options: Any) -> dg.AssetsDefinition:
+    """Return a job asset with this request."""
 
     @spcs_job_asset(name=name, **options)
     def job(context: dg.AssetExecutionContext) -> JobRequest:
         """A job of the test."""
-        return script_request(script)
+        return request
 
     return job
 

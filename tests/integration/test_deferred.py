@@ -1,6 +1,7 @@
 """A run that submits and ends, and the sensor that records the end."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import dagster as dg
 import pytest
@@ -9,9 +10,12 @@ from dagster_spcs import events
 from dagster_spcs.client import SpcsClient
 from dagster_spcs.emulator import Emulator
 from dagster_spcs.identity import JobIdentity
-from tests.integration.conftest import Location, script_asset, script_request
+from dagster_spcs.names import JobName
+from dagster_spcs.status import JobStatus
+from tests.integration.conftest import Location, requested_asset, script_asset, script_request
 
 Locate = Callable[..., Location]
+MOMENT = timedelta(milliseconds=300)
 
 
 def statements_of(emulator: Emulator, done: Callable[[], object]) -> list[str]:
@@ -231,3 +235,84 @@ def test_identity_is_in_the_job_s_comment(locate: Locate, client: SpcsClient) ->
 
     identity = JobIdentity.from_comment(job.comment)
     assert (identity.asset, identity.run_id, identity.blocking) == (("a",), result.run_id, False)
+
+
+def test_job_past_its_deadline_is_cancelled_with_its_log_saved(
+    locate: Locate, client: SpcsClient
+) -> None:
+    """A timed-out job is told as that, once, with its last lines, and does not go on."""
+    location = locate(
+        requested_asset("a", script_request("echo busy; sleep 60", timeout=MOMENT)),
+    )
+    location.run("a")
+    name = JobName.parse(location.observations("a")[0].metadata[events.JOB_NAME].value)
+    while (
+        client.describe(name).status is not JobStatus.RUNNING
+        or not client.node_logs(name, client.containers(name)).lines
+    ):
+        pass
+
+    location.tick_until(lambda: len(location.observations("a")) == 2)
+    [ended] = client.wait([name], poll_seconds=0.02)
+    for _ in range(3):
+        location.tick()
+
+    told = location.observations("a")[0]
+    assert told.metadata[events.STATUS].value == "TIMED_OUT"
+    assert "timed out and was cancelled" in told.description
+    assert "busy" in told.metadata[events.LOG].value
+    assert ended.status is JobStatus.CANCELLED
+    assert len(location.observations("a")) == 2
+
+
+def test_blocking_run_ends_when_its_job_times_out(locate: Locate) -> None:
+    """A run that waits cancels its job at the deadline and fails with that reason."""
+    request = script_request("sleep 60", timeout=MOMENT)
+    location = locate(requested_asset("a", request, mode="blocking"))
+
+    assert not location.run("a").success
+
+    assert location.materializations("a") == []
+    location.tick()
+    assert [each.metadata[events.STATUS].value for each in location.observations("a")] == [
+        "TIMED_OUT",
+        "SUBMITTED",
+    ]
+
+
+@pytest.mark.parametrize("source", ["warehouse", "no-warehouse"])
+def test_job_dropped_at_work_is_told_as_dropped(
+    locate: Locate, client: SpcsClient, source: str
+) -> None:
+    """A job that somebody dropped before it ended is reported once, as what it is."""
+    location = locate(script_asset("a", "sleep 60"), metadata=source)
+    location.run("a")
+    location.tick()
+    client.drop(JobName.parse(location.observations("a")[0].metadata[events.JOB_NAME].value))
+
+    for _ in range(3):
+        location.tick()
+
+    told = location.observations("a")
+    assert [each.metadata[events.STATUS].value for each in told] == ["DELETED", "SUBMITTED"]
+    assert "was dropped by somebody" in told[0].description
+
+
+def test_job_that_ended_and_was_dropped_between_two_ticks_is_materialized(
+    locate: Locate, client: SpcsClient
+) -> None:
+    """The history still knows how it ended, and nothing is lost."""
+    location = locate(script_asset("a", "sleep 0.2"), script_asset("b", "sleep 60"))
+    location.run("a", "b")
+    location.tick()
+    name = JobName.parse(location.observations("a")[0].metadata[events.JOB_NAME].value)
+    [_] = client.wait([name], poll_seconds=0.02)
+    client.drop(name)
+
+    for _ in range(3):
+        location.tick()
+
+    [recorded] = location.materializations("a")
+    assert recorded.metadata[events.STATUS].value == "DONE"
+    assert recorded.metadata[events.INSTANCES].records[0].data["exit_code"] == 0
+    assert len(location.observations("b")) == 1

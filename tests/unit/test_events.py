@@ -218,7 +218,13 @@ def test_failure_becomes_an_observation(status: str) -> None:
     own, check = events.finished_events(failed, identity(), {})
     assert isinstance(own, dg.AssetObservation)
     assert own.tags[events.STATUS_TAG] == status
-    assert own.description == f"Job LAB.JOBS.JOB_A ended {status} (1/main exited 3)"
+    said = {
+        "CANCELLED": "was cancelled by somebody (1/main exited 3)",
+        "DELETED": "was dropped by somebody before its end was seen",
+    }
+    assert own.description == "Job LAB.JOBS.JOB_A " + said.get(
+        status, f"ended {status} (1/main exited 3)"
+    )
     assert isinstance(check, dg.AssetCheckEvaluation)
     assert not check.passed
     assert check.severity is dg.AssetCheckSeverity.ERROR
@@ -228,8 +234,8 @@ def test_failure_becomes_an_observation(status: str) -> None:
 
 def test_failure_without_exit_codes() -> None:
     """A job of which no exit code is known just ended."""
-    text = events.failure_text(report("CANCELLED", containers=()))
-    assert text == "Job LAB.JOBS.JOB_A ended CANCELLED"
+    text = events.failure_text(report("FAILED", containers=()))
+    assert text == "Job LAB.JOBS.JOB_A ended FAILED"
 
 
 @pytest.mark.parametrize("status", ["DONE", *ENDS])
