@@ -341,7 +341,7 @@ class SpcsClient:
                 self._read_logs(jobs[:middle], last_lines, found)
                 self._read_logs(jobs[middle:], last_lines, found)
             return
-        by_name = {job.name.name: job.name for job in jobs}
+        by_name = {job.name.sql: job.name for job in jobs}
         grouped: dict[JobName, list[dict[str, Any]]] = {}
         for row in rows:
             grouped.setdefault(by_name[row["job"]], []).append(row)
@@ -412,6 +412,22 @@ class SpcsClient:
     def cancel(self, name: JobName) -> None:
         """Ask for the end of a job: TERM, 30 seconds of grace, KILL; all records stay."""
         self._run(statements.cancel_job(name))
+
+    def cancel_many(
+        self, names: Sequence[JobName], *, at_once: int = 16
+    ) -> dict[JobName, SpcsError]:
+        """Ask for the end of several jobs; return the error of each that refused."""
+        refused: dict[JobName, SpcsError] = {}
+
+        def one(name: JobName) -> None:
+            try:
+                self.cancel(name)
+            except SpcsError as error:
+                refused[name] = error
+
+        with ThreadPoolExecutor(max(1, min(at_once, len(names)))) as pool:
+            list(pool.map(one, names))
+        return refused
 
     def drop(self, name: JobName) -> None:
         """Remove a job, stopping it if it runs; no error if it is gone. History stays."""

@@ -1,5 +1,6 @@
 """What the sensor remembers between ticks, and the rule that moves it: no clock, no I/O."""
 
+import base64
 import hashlib
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
@@ -9,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from dagster_spcs.names import JobName
 from dagster_spcs.records import JobRecord
+from dagster_spcs.retries import Retry
 
 SLACK = timedelta(minutes=10)
 """How late a job may appear in a listing, seen from its own creation time."""
@@ -17,7 +19,7 @@ SLACK = timedelta(minutes=10)
 class Cursor(BaseModel):
     """Which finished jobs were reported, without naming them all.
 
-    Every job created before ``through`` is settled. Of those created since, ``settled`` names the
+    Every job created before ``through`` is settled. Of those created since, ``settled`` marks the
     ones that are; the rest is in flight or new. A job's creation time never changes, so neither
     a late status nor a slow job can slip past, which a mark over completion times would allow.
     """
@@ -32,6 +34,8 @@ class Cursor(BaseModel):
     in_flight: str = ""
     """A digest of the jobs in flight: of one size for any number, and enough to tell that one of
     them is no longer listed."""
+    retries: tuple[Retry, ...] = ()
+    """Attempts that wait for their time."""
 
 
 def open_jobs(jobs: Sequence[JobRecord], cursor: Cursor) -> list[JobRecord]:
@@ -96,17 +100,27 @@ def report_finished(
             if _mark(job) in settled_now and (through is None or job.created_on >= through)
         )
     )
-    return fresh, Cursor(
-        through=through, settled=settled, newest=newest, in_flight=_digest(unsettled)
-    )
+    moved = {
+        "through": through,
+        "settled": settled,
+        "newest": newest,
+        "in_flight": _digest(unsettled),
+    }
+    return fresh, cursor.model_copy(update=moved)
 
 
 def _mark(job: JobRecord) -> str:
-    return f"{job.name.name}@{job.created_on.timestamp():.6f}"
+    # Name and creation, for a name can be used again; a digest, for the cursor is saved each tick.
+    return base64.b64encode(_hash(job)).decode().rstrip("=")
+
+
+def _hash(job: JobRecord) -> bytes:
+    text = f"{job.name.name}@{job.created_on.timestamp():.6f}"
+    return hashlib.sha256(text.encode()).digest()[:9]
 
 
 def _digest(jobs: Sequence[JobRecord]) -> str:
     total = 0
     for job in jobs:
-        total ^= int.from_bytes(hashlib.sha256(_mark(job).encode()).digest()[:8], "big")
-    return f"{len(jobs)}:{total:016x}"
+        total ^= int.from_bytes(_hash(job), "big")
+    return f"{len(jobs)}:{total:x}"

@@ -4,46 +4,21 @@ Such a job is in no listing, so its comment cannot be read. But Dagster's event 
 observation that it was started, and nothing that tells its end.
 """
 
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable
+from dataclasses import replace
 from datetime import datetime, timezone
 
 import dagster as dg
 
 from dagster_spcs import events
 from dagster_spcs.client import SpcsClient
-from dagster_spcs.errors import StatementError
+from dagster_spcs.errors import ObjectNotFound, StatementError
 from dagster_spcs.identity import JobIdentity
 from dagster_spcs.names import JobName
-from dagster_spcs.records import JobRecord
+from dagster_spcs.recorded import asset_events
+from dagster_spcs.records import HistoryRecord, JobRecord
 from dagster_spcs.reports import MetadataSource
 from dagster_spcs.status import JobStatus
-
-_PAGE = 1000
-
-
-@dataclass(frozen=True)
-class _Started:
-    at: float
-    observation: dg.AssetObservation
-
-
-def asset_events(
-    instance: dg.DagsterInstance, key: dg.AssetKey, after: float | None
-) -> Iterator[tuple[float, dg.AssetMaterialization | dg.AssetObservation]]:
-    """Yield an asset's materializations and observations since a time, with their times."""
-    wanted = dg.AssetRecordsFilter(asset_key=key, after_timestamp=after)
-    for fetch in (instance.fetch_materializations, instance.fetch_observations):
-        page: str | None = None
-        while True:
-            result = fetch(wanted, limit=_PAGE, cursor=page)
-            for record in result.records:
-                event = record.asset_materialization or record.asset_observation
-                if event is not None:
-                    yield record.timestamp, event
-            if not result.has_more:
-                break
-            page = result.cursor
 
 
 def find_dropped(
@@ -53,63 +28,67 @@ def find_dropped(
     *,
     listed: Collection[JobName],
     since: datetime,
+    listed_at: datetime,
     source: MetadataSource,
 ) -> list[tuple[JobRecord, JobIdentity]]:
-    """Return the jobs that were started since then, have no recorded end, and are not listed.
+    """Return the jobs that were started in that time, have no recorded end, and are gone.
 
-    Their status is what the history says, where it may be read, else DELETED.
+    Each is asked for by name once more before it counts as gone. Its status is what the history
+    says, where it may be read, else DELETED.
     """
     gone: list[tuple[JobRecord, JobIdentity]] = []
     for key in keys:
-        for started in _without_end(instance, key, since.timestamp()):
-            job, identity = _records(started, key)
+        for at, observation in _without_end(instance, key, since, listed_at):
+            job, identity = _records(at, observation, key)
             if job.name not in listed and not _is_waited_for(instance, identity):
-                gone.append((job, identity))
-    if source == "warehouse" and gone:
+                try:
+                    client.describe(job.name)
+                except ObjectNotFound:
+                    gone.append((job, identity))
+    if source == "warehouse":
         try:
             history = client.last_history([job.name for job, _ in gone], since=since)
         except StatementError:
             return gone  # DELETED is what can be said without it
-        gone = [
-            (
-                job
-                if (known := history.get(job.name)) is None
-                else replace(
-                    job,
-                    status=known.status if known.status.is_final else JobStatus.DELETED,
-                    status_text=(
-                        known.status if known.status.is_final else JobStatus.DELETED
-                    ).value,
-                    created_on=known.created,
-                    updated_on=known.completed or known.deleted or job.updated_on,
-                ),
-                identity,
-            )
-            for job, identity in gone
-        ]
+        gone = [(_as_history_tells(job, history.get(job.name)), own) for job, own in gone]
     return gone
 
 
-def _without_end(instance: dg.DagsterInstance, key: dg.AssetKey, after: float) -> list[_Started]:
-    started: dict[str, _Started] = {}
+def _as_history_tells(job: JobRecord, known: HistoryRecord | None) -> JobRecord:
+    if known is None:
+        return job
+    status = known.status if known.status.is_final else JobStatus.DELETED
+    return replace(
+        job,
+        status=status,
+        status_text=status.value,
+        created_on=known.created,
+        updated_on=known.completed or known.deleted or job.updated_on,
+    )
+
+
+def _without_end(
+    instance: dg.DagsterInstance, key: dg.AssetKey, since: datetime, listed_at: datetime
+) -> list[tuple[float, dg.AssetObservation]]:
+    started: dict[str, tuple[float, dg.AssetObservation]] = {}
     ended: dict[str, float] = {}
-    for at, event in asset_events(instance, key, after):
-        tags = event.tags or {}
-        name = tags.get(events.JOB_TAG)
-        if name is None:
-            continue
-        if events.tells_an_end(tags):
-            ended[name] = max(at, ended.get(name, at))
-        elif isinstance(event, dg.AssetObservation) and (
-            name not in started or at > started[name].at
-        ):
-            started[name] = _Started(at, event)
-    return [each for name, each in started.items() if ended.get(name, 0.0) < each.at]
+    for at, event in asset_events(instance, key, since.timestamp()):
+        end = events.end_told_by(event)
+        if end is not None:
+            ended[end.job_name] = max(at, ended.get(end.job_name, at))
+        elif isinstance(event, dg.AssetObservation) and events.JOB_NAME in event.metadata:
+            name = str(event.metadata[events.JOB_NAME].value)
+            # One that was submitted after the listing could not be in it.
+            if at < listed_at.timestamp() and (name not in started or at > started[name][0]):
+                started[name] = (at, event)
+    return [each for name, each in started.items() if ended.get(name, 0.0) < each[0]]
 
 
-def _records(started: _Started, key: dg.AssetKey) -> tuple[JobRecord, JobIdentity]:
-    metadata = {name: value.value for name, value in started.observation.metadata.items()}
-    at = datetime.fromtimestamp(started.at, timezone.utc)
+def _records(
+    timestamp: float, observation: dg.AssetObservation, key: dg.AssetKey
+) -> tuple[JobRecord, JobIdentity]:
+    metadata = {name: value.value for name, value in observation.metadata.items()}
+    at = datetime.fromtimestamp(timestamp, timezone.utc)
     database, schema, name = str(metadata[events.JOB_NAME]).rsplit(".", 2)
     job = JobRecord(
         name=JobName(name, schema, database),
@@ -124,7 +103,7 @@ def _records(started: _Started, key: dg.AssetKey) -> tuple[JobRecord, JobIdentit
     )
     identity = JobIdentity(
         asset=tuple(key.path),
-        partition=started.observation.partition,
+        partition=observation.partition,
         run_id=str(metadata[events.SUBMITTING_RUN]),
         attempt=int(str(metadata[events.ATTEMPT])),
         submitted=at,

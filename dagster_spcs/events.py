@@ -1,6 +1,7 @@
 """From a report to Dagster's events: pure, no client calls. All metadata keys are here."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
@@ -17,10 +18,8 @@ from dagster_spcs.status import JobStatus
 CHECK_NAME = "spcs_job"
 """The check that each job asset has: green while its last job ended DONE."""
 JOB_TAG = "dagster_spcs/job"
-"""Event tag with the job's name, dots for the rest: what makes an event findable by its job."""
+"""Event tag with the job's unqualified name."""
 STATUS_TAG = "dagster_spcs/status"
-CREATED_TAG = "dagster_spcs/created"
-"""Event tag on the end of a job alone: when the account created the job."""
 ATTEMPT_TAG = "dagster_spcs/attempt"
 
 JOB_NAME = "dagster_spcs/job_name"
@@ -51,11 +50,16 @@ COLUMN_SCHEMA = "dagster/column_schema"
 RELATION = "dagster/relation_identifier"
 
 JOB_ASSET = "dagster_spcs/job_asset"
-"""Definition metadata that marks a job asset."""
+"""Definition metadata and tag that mark a job asset."""
+RESULT_TABLE = "dagster_spcs/result_table"
+MAX_RETRIES = "dagster_spcs/max_retries"
+RETRY_DELAY = "dagster_spcs/retry_delay_seconds"
+"""Definition metadata for the sensor."""
 
 Metadata = dict[str, Any]
 Event = dg.AssetMaterialization | dg.AssetObservation | dg.AssetCheckEvaluation
 
+_SAME_TIME_SECONDS = 5.0
 _INSTANCE_COLUMNS = dg.TableSchema(
     columns=[
         dg.TableColumn("instance", "int"),
@@ -69,30 +73,42 @@ _INSTANCE_COLUMNS = dg.TableSchema(
 
 
 def finished_tags(report: JobReport) -> Mapping[str, str]:
-    """Return the tags by which the event of a finished job is found again."""
+    """Return the tags of the event of a finished job, for whoever filters events by tag."""
     return {
         JOB_TAG: report.job.name.name,
         STATUS_TAG: report.status_text,
-        CREATED_TAG: _created(report.job),
     }
 
 
-def is_event_of(job: JobRecord, tags: Mapping[str, str] | None) -> bool:
-    """Whether an event with these tags tells the end of this job.
+@dataclass(frozen=True)
+class JobEnd:
+    """What an event in the log tells of a job that ended."""
 
-    A name can be used again once its job was dropped; the time of creation tells both apart.
-    """
-    found = tags or {}
-    return found.get(JOB_TAG) == job.name.name and found.get(CREATED_TAG) == _created(job)
+    job_name: str
+    status: str
+    created: float
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the job ended well."""
+        return self.status == JobStatus.DONE.value
+
+    def is_of(self, job: JobRecord) -> bool:
+        """Whether this is the end of that job; commands may tell its creation a little apart."""
+        same_time = abs(self.created - job.created_on.timestamp()) <= _SAME_TIME_SECONDS
+        return same_time and self.job_name == str(job.name)
 
 
-def tells_an_end(tags: Mapping[str, str] | None) -> bool:
-    """Whether an event with these tags tells the end of some job."""
-    return CREATED_TAG in (tags or {})
-
-
-def _created(job: JobRecord) -> str:
-    return f"{job.created_on.timestamp():.6f}"
+def end_told_by(event: dg.AssetMaterialization | dg.AssetObservation) -> JobEnd | None:
+    """Return what an event tells of a job's end, None if it tells of none."""
+    metadata = event.metadata
+    if not {JOB_NAME, STATUS, CREATED} <= metadata.keys():
+        return None
+    return JobEnd(
+        job_name=str(metadata[JOB_NAME].value),
+        status=str(metadata[STATUS].value),
+        created=float(str(metadata[CREATED].value)),
+    )
 
 
 def snowsight_url(account: str | None, name: JobName) -> str | None:
@@ -101,7 +117,7 @@ def snowsight_url(account: str | None, name: JobName) -> str | None:
     The form of the address below the account was not verified.
     """
     organization, dash, locator = (account or "").partition("-")
-    if not dash or not organization or not locator:
+    if not dash or not organization or not locator or "." in locator:
         return None
     place = f"databases/{quote(name.database, safe='')}/schemas/{quote(name.schema, safe='')}"
     return f"https://app.snowflake.com/{organization}/{locator}/#/data/{place}/service/{name.name}"
@@ -141,7 +157,7 @@ def job_metadata(
         COMPUTE_POOL: job.compute_pool,
         CREATED: dg.MetadataValue.timestamp(job.created_on),
         COMPLETED: dg.MetadataValue.timestamp(report.completed),
-        REPLICAS: job.replicas,
+        REPLICAS: report.replicas,
         ATTEMPT: identity.attempt,
         SUBMITTING_RUN: dg.MetadataValue.dagster_run(identity.run_id),
     }
@@ -164,7 +180,7 @@ def job_metadata(
         metadata[STARTED] = dg.MetadataValue.timestamp(report.started)
         metadata[SECONDS_QUEUED] = max(0.0, (report.started - job.created_on).total_seconds())
         metadata[SECONDS_RUNNING] = running
-        credits = estimated_credits(report.family, job.replicas, running)
+        credits = estimated_credits(report.family, report.replicas, running)
         if credits is not None:
             metadata[ESTIMATED_CREDITS] = credits
     if report.log.total is not None:

@@ -32,6 +32,8 @@ class JobIdentity(BaseModel):
     """By Dagster's clock, so that events can be looked up from here on."""
     deadline: datetime | None = Field(default=None, alias="d")
     """By Dagster's clock."""
+    deployment: str | None = Field(default=None, alias="x")
+    """The prefix of the job's name, for prefixes that begin alike."""
     note: str | None = Field(default=None, alias="c")
     """The comment the user asked for."""
 

@@ -6,7 +6,7 @@ from datetime import datetime, timezone
 from typing import Literal
 
 from dagster_spcs.client import SpcsClient, Submission
-from dagster_spcs.errors import JobNameInUse, SpcsError, SubmissionFailed
+from dagster_spcs.errors import InvalidName, JobNameInUse, SpcsError, SubmissionFailed
 from dagster_spcs.identity import JobIdentity
 from dagster_spcs.names import JobName, choose_job_name
 from dagster_spcs.records import JobRecord
@@ -53,9 +53,21 @@ def asset_prefix(place: Place, asset: Sequence[str]) -> str:
 
 
 def name_of(place: Place, planned: PlannedJob) -> JobName:
-    """Return the job's name: the user's, else the same for the same attempt, always."""
+    """Return the job's name: the user's, else the same for the same attempt, always.
+
+    Raises:
+        InvalidName: if the user's is not where the sensor looks.
+    """
     if planned.request.name is not None:
-        return JobName.parse(planned.request.name, database=place.database, schema=place.schema)
+        given = JobName.parse(planned.request.name, database=place.database, schema=place.schema)
+        seen = (given.database, given.schema) == (place.database, place.schema)
+        if not seen or not given.name.startswith(f"{place.prefix}_"):
+            raise InvalidName(
+                str(given),
+                f"the sensor looks for jobs in {place.database}.{place.schema} whose names begin"
+                f" with {place.prefix}_",
+            )
+        return given
     name = choose_job_name(
         place.prefix,
         planned.asset[-1],
@@ -71,7 +83,10 @@ def in_flight(
 
     The same is the same asset and partition.
     """
-    prefixes = {asset_prefix(place, each.asset) for each in planned}
+    prefixes = {
+        f"{place.prefix}_" if each.request.name is not None else asset_prefix(place, each.asset)
+        for each in planned
+    }
     found: dict[tuple[tuple[str, ...], str | None], list[tuple[JobRecord, JobIdentity]]] = {}
     for prefix in sorted(prefixes):
         for job in client.list(database=place.database, schema=place.schema, prefix=prefix):
@@ -114,7 +129,7 @@ def launch(
     refused: dict[JobName, SpcsError] = {}
     pending = list(planned)
     while pending:
-        identities = [_identity(each) for each in pending]
+        identities = [_identity(each, place) for each in pending]
         submissions = [
             Submission(each.request, name_of(place, each), each.compute_pool, identity.to_comment())
             for each, identity in zip(pending, identities, strict=True)
@@ -156,7 +171,7 @@ def launch(
     return sorted(launched, key=lambda job: order[job.planned.asset, job.planned.partition])
 
 
-def _identity(planned: PlannedJob) -> JobIdentity:
+def _identity(planned: PlannedJob, place: Place) -> JobIdentity:
     now = datetime.now(timezone.utc)
     timeout = planned.request.timeout
     return JobIdentity(
@@ -167,6 +182,7 @@ def _identity(planned: PlannedJob) -> JobIdentity:
         blocking=planned.blocking,
         submitted=now,
         deadline=None if timeout is None else now + timeout,
+        deployment=place.prefix,
         note=planned.request.comment,
     )
 

@@ -15,6 +15,8 @@ class Decision:
 
     blocking: bool
     reason: str
+    feeds_run: bool = False
+    """Whether something downstream in the same run is built from the result."""
 
 
 def decide(mode: Mode, *, waiting_assets: list[str], in_backfill: bool) -> Decision:
@@ -23,12 +25,13 @@ def decide(mode: Mode, *, waiting_assets: list[str], in_backfill: bool) -> Decis
     A step that defers yields nothing: what depends on it in the same run would be skipped, and a
     backfill would count its partitions as failed. So ``auto`` waits in these two cases only.
     """
+    feeds_run = bool(waiting_assets)
     if mode == "blocking":
-        return Decision(True, 'mode="blocking"')
+        return Decision(True, 'mode="blocking"', feeds_run)
     if mode == "deferred":
         return Decision(False, 'mode="deferred"')
     if waiting_assets:
-        return Decision(True, f"the run also builds {', '.join(waiting_assets)} from it")
+        return Decision(True, f"the run also builds {', '.join(waiting_assets)} from it", True)
     if in_backfill:
         return Decision(True, "the run belongs to a backfill")
     return Decision(False, "nothing in this run waits for the result")

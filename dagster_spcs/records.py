@@ -5,6 +5,7 @@ has added columns to these commands repeatedly.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -15,6 +16,7 @@ from dagster_spcs.names import JobName
 from dagster_spcs.status import JobStatus
 
 Row = Mapping[str, Any]
+_FRACTION = re.compile(r"\.[0-9]+")
 
 
 @dataclass(frozen=True)
@@ -234,7 +236,9 @@ def _moment(value: Any) -> datetime:
     if isinstance(value, str):
         # Text stands in INSTANCE_STATUSES and start_time (ISO, ending in Z).
         try:
-            value = datetime.fromisoformat(value.replace("Z", "+00:00"))
+            # Python 3.10 reads three or six digits of a second, nothing between or beyond.
+            text = _FRACTION.sub(lambda match: f"{match[0]:0<7}"[:7], value)
+            value = datetime.fromisoformat(text.replace("Z", "+00:00"))
         except ValueError:
             raise UnexpectedAnswer(f"expected a time stamp, got {value!r}") from None
     if not isinstance(value, datetime):

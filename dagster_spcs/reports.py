@@ -5,17 +5,19 @@ SHOW SERVICE CONTAINERS and SYSTEM$GET_SERVICE_LOGS of each job.
 """
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
 from dagster_spcs.client import SpcsClient
-from dagster_spcs.errors import FunctionUnavailable, StatementError
+from dagster_spcs.errors import FunctionUnavailable, SpcsError, StatementError, UnexpectedAnswer
 from dagster_spcs.identity import JobIdentity
 from dagster_spcs.names import JobName
 from dagster_spcs.records import ContainerRecord, HistoryRecord, JobLog, JobRecord, TableFacts
 from dagster_spcs.status import JobStatus
 
+_AT_ONCE = 8
 MetadataSource = Literal["warehouse", "no-warehouse"]
 
 
@@ -45,6 +47,11 @@ class JobReport:
         return self.job.status.is_success and not self.timed_out
 
     @property
+    def replicas(self) -> int:
+        """Instances the job was asked for."""
+        return self.job.replicas if self.history is None else self.history.replicas
+
+    @property
     def started(self) -> datetime | None:
         """When the first container started; told in whole seconds, so never before creation."""
         first = min((each.started for each in self.containers if each.started), default=None)
@@ -71,7 +78,7 @@ def ran_out_of_time(job: JobRecord, identity: JobIdentity) -> bool:
     return cancelled and identity.deadline is not None and job.updated_on >= identity.deadline
 
 
-def note(report: JobReport, what: str, error: StatementError) -> JobReport:
+def note(report: JobReport, what: str, error: SpcsError) -> JobReport:
     """Return the report with a word on what could not be read or done."""
     reason = str(error).splitlines()[0]
     return replace(report, missing=(*report.missing, f"{what}: {reason}"))
@@ -99,12 +106,11 @@ def gather(
     if source == "warehouse":
         _from_history(client, reports, jobs, last_lines)
         _tables(client, reports, tables or {})
-    for name, report in reports.items():
-        if not report.containers:
-            report = _containers_from_service(client, report)
-        if not report.log.lines:
-            report = _log_from_node(client, report, last_lines)
-        reports[name] = report
+    with ThreadPoolExecutor(_AT_ONCE) as workers:
+        completed = workers.map(
+            lambda report: _complete(client, report, last_lines), reports.values()
+        )
+        reports = {report.job.name: report for report in completed}
     families: dict[str, str | None] = {}
     refused: dict[str, StatementError] = {}
     for name, report in reports.items():
@@ -121,6 +127,17 @@ def gather(
     return [reports[job.name] for job in jobs]
 
 
+def _complete(client: SpcsClient, report: JobReport, last_lines: int) -> JobReport:
+    """Ask the service itself for what the batch reads did not give."""
+    if not report.containers:
+        report = _containers_from_service(client, report)
+    # Lines reach the event table minutes late, the node has them at once; for a failure the last
+    # lines are what matters most.
+    if not report.log.lines or not report.job.status.is_success:
+        report = _log_from_node(client, report, last_lines)
+    return report
+
+
 def _from_history(
     client: SpcsClient,
     reports: dict[JobName, JobReport],
@@ -135,14 +152,14 @@ def _from_history(
                 )
     except FunctionUnavailable:
         pass  # not every account has it; the service itself tells the exit codes
-    except StatementError as error:
+    except (StatementError, UnexpectedAnswer) as error:
         _note_all(reports, "history", error)
     try:
         for name, log in client.logs_of_many(jobs, last_lines=last_lines).items():
             reports[name] = replace(reports[name], log=log)
     except FunctionUnavailable:
         pass
-    except StatementError as error:
+    except (StatementError, UnexpectedAnswer) as error:
         _note_all(reports, "logs", error)
 
 
@@ -168,7 +185,7 @@ def _tables(
         reports[name] = replace(reports[name], table=facts[table])
 
 
-def _note_all(reports: dict[JobName, JobReport], what: str, error: StatementError) -> None:
+def _note_all(reports: dict[JobName, JobReport], what: str, error: SpcsError) -> None:
     for name, report in reports.items():
         reports[name] = note(report, what, error)
 
@@ -176,14 +193,17 @@ def _note_all(reports: dict[JobName, JobReport], what: str, error: StatementErro
 def _containers_from_service(client: SpcsClient, report: JobReport) -> JobReport:
     try:
         return replace(report, containers=tuple(client.containers(report.job.name)))
-    except StatementError as error:
+    except (StatementError, UnexpectedAnswer) as error:
         return note(report, "containers", error)
 
 
 def _log_from_node(client: SpcsClient, report: JobReport, last_lines: int) -> JobReport:
-    # Fresh lines may not have reached the event table yet; the node has them at once.
     try:
-        log = client.node_logs(report.job.name, report.containers, last_lines=last_lines)
+        fresh = client.node_logs(report.job.name, report.containers, last_lines=last_lines)
     except StatementError as error:
-        return note(report, "node logs", error)
-    return replace(report, log=log)
+        # After a while the node is gone, and with it this source; then the event table has all.
+        return report if report.log.lines else note(report, "node logs", error)
+    known = {line.text for line in report.log.lines}
+    if not fresh.lines or all(line.text in known for line in fresh.lines):
+        return report  # the event table's lines tell stream and totals as well
+    return replace(report, log=fresh)

@@ -1,8 +1,6 @@
 """``SpcsJobResource``: configuration in, client out."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import dagster as dg
 from pydantic import Field
@@ -10,6 +8,7 @@ from pydantic import Field
 from dagster_spcs.client import SpcsClient
 from dagster_spcs.errors import InvalidName
 from dagster_spcs.names import JobName, choose_job_name, split_name
+from dagster_spcs.reports import MetadataSource
 
 
 class SpcsJobResource(dg.ConfigurableResource[Any]):
@@ -62,6 +61,14 @@ class SpcsJobResource(dg.ConfigurableResource[Any]):
         default=100, ge=0, le=1000, description="Last log lines shown on an event."
     )
 
+    metadata: Literal["warehouse", "no-warehouse"] = Field(
+        default="warehouse",
+        description=(
+            "Where history and logs of finished jobs are read from: table functions, which need a"
+            " warehouse, or commands that need none."
+        ),
+    )
+
     def place(self) -> tuple[str, str]:
         """Return database and schema of the jobs, in stored form.
 
@@ -76,7 +83,7 @@ class SpcsJobResource(dg.ConfigurableResource[Any]):
                 "jobs live in a schema: set `database` and `schema` of SpcsJobResource or of its"
                 " SnowflakeResource",
             )
-        return split_name(database)[0], split_name(schema)[0]
+        return _single(database), _single(schema)
 
     def account(self) -> str | None:
         """Return the account's name where the Snowflake resource tells it."""
@@ -85,13 +92,19 @@ class SpcsJobResource(dg.ConfigurableResource[Any]):
 
     def prefix(self) -> str:
         """Return the beginning of every job's name, checked, in stored form."""
-        prefix = split_name(self.job_name_prefix)[0].strip("_")
+        prefix = _single(self.job_name_prefix).strip("_")
         JobName(choose_job_name(prefix, "", []))  # refuses what no job's name can begin with
         return prefix
 
-    @contextmanager
-    def get_client(self) -> Iterator[SpcsClient]:
-        """Open a client; its connection is opened at the first statement and closed at the end."""
+    def metadata_source(self) -> MetadataSource:
+        """Return where history and logs of finished jobs are read from."""
+        return "warehouse" if self.metadata == "warehouse" else "no-warehouse"
+
+    def get_client(self) -> SpcsClient:
+        """Return a client; use it in ``with``, or close it.
+
+        Its connection is opened at the first statement.
+        """
         # Imported here because the connector is costly and most processes never connect.
         from dagster_spcs.session import SnowflakeSession
 
@@ -101,5 +114,11 @@ class SpcsJobResource(dg.ConfigurableResource[Any]):
                 f"SpcsJobResource.snowflake is a {type(self.snowflake).__name__}, which has no"
                 " get_connection(); give it a dagster_snowflake.SnowflakeResource"
             )
-        with SpcsClient(SnowflakeSession(get_connection)) as client:
-            yield client
+        return SpcsClient(SnowflakeSession(get_connection))
+
+
+def _single(name: str) -> str:
+    parts = split_name(name)
+    if len(parts) != 1:
+        raise InvalidName(name, "expected one name without dots")
+    return parts[0]

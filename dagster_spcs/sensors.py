@@ -4,24 +4,36 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 import dagster as dg
 
 from dagster_spcs import events
 from dagster_spcs.client import SpcsClient
 from dagster_spcs.cursor import Cursor, one_is_missing, open_jobs, report_finished
-from dagster_spcs.dropped import asset_events, find_dropped
+from dagster_spcs.dropped import find_dropped
 from dagster_spcs.errors import StatementError
+from dagster_spcs.failures import FAILURE_JOB, RETRY_JOB, failure_request, retry_request
 from dagster_spcs.identity import JobIdentity
 from dagster_spcs.names import JobName
+from dagster_spcs.recorded import already_recorded
 from dagster_spcs.records import JobRecord
-from dagster_spcs.reports import JobReport, MetadataSource, gather, note, ran_out_of_time
+from dagster_spcs.reports import JobReport, MetadataSource, gather, ran_out_of_time
 from dagster_spcs.resource import SpcsJobResource
+from dagster_spcs.retries import Retry, RetryRule, next_attempt, take_due
+from dagster_spcs.status import JobStatus
 
-_BATCH = 50
+_BATCH: dict[MetadataSource, int] = {"warehouse": 50, "no-warehouse": 10}
+"""Jobs read together; the time is looked at between two batches."""
+_MOST_OVERDUE = 10
+"""Overdue jobs ended a tick; each takes some statements."""
+_HELD_FOR = timedelta(minutes=15)
+"""How long a finished job is left to the run that waits for it: a run whose process was killed
+looks as if it were still there."""
 _CLOCK_SLACK = timedelta(minutes=5)
 """Between the clocks of the hosts that Dagster's own processes run on."""
 
+_RECENT = timedelta(hours=1)
 _RETENTION = timedelta(days=30)
 """Of finished jobs (page "EXECUTE JOB SERVICE")."""
 
@@ -32,9 +44,10 @@ def build_spcs_polling_sensor(
     *,
     name: str = "spcs_polling_sensor",
     minimum_interval_seconds: int = 30,
-    metadata: MetadataSource = "warehouse",
+    metadata: MetadataSource | None = None,
     max_completions: int = 200,
     max_seconds: float = 40.0,
+    failure_runs: bool = False,
     default_status: dg.DefaultSensorStatus = dg.DefaultSensorStatus.RUNNING,
     resource_key: str = "spcs",
 ) -> dg.SensorDefinition:
@@ -49,10 +62,12 @@ def build_spcs_polling_sensor(
         name: the sensor's name.
         minimum_interval_seconds: at least this long between two ticks.
         metadata: ``"warehouse"`` reads history and logs with table functions, ``"no-warehouse"``
-            reads exit codes and logs with statements that need none.
+            reads exit codes and logs with statements that need none. The resource's if left out.
         max_completions: at most so many jobs a tick; the rest is for the next one.
         max_seconds: a tick starts no further batch after this long (a sensor's call is cut off
             after 60 seconds by default).
+        failure_runs: for each failed job that is not tried again, launch a small run that fails
+            with the same text, so that alerts on failed runs fire.
         default_status: whether the sensor runs without being switched on.
         resource_key: under which the ``SpcsJobResource`` is bound.
     """
@@ -62,6 +77,7 @@ def build_spcs_polling_sensor(
         minimum_interval_seconds=minimum_interval_seconds,
         default_status=default_status,
         required_resource_keys={resource_key},
+        jobs=[RETRY_JOB, FAILURE_JOB] if failure_runs else [RETRY_JOB],
         description="Records the jobs that ended on Snowpark Container Services.",
     )
     def _tick(context: dg.SensorEvaluationContext) -> dg.SensorResult:
@@ -69,7 +85,8 @@ def build_spcs_polling_sensor(
         # A cursor that cannot be read fails the tick: starting over in silence would be wrong.
         cursor = Cursor.model_validate_json(context.cursor) if context.cursor else Cursor()
         with resource.get_client() as client:
-            tick = _Tick(context, client, resource, metadata)
+            source = metadata or resource.metadata_source()
+            tick = _Tick(context, client, resource, source, failure_runs=failure_runs)
             return tick.run(cursor, max_completions, max_seconds)
 
     return _tick
@@ -84,11 +101,18 @@ class _Tick:
         client: SpcsClient,
         resource: SpcsJobResource,
         source: MetadataSource,
+        *,
+        failure_runs: bool,
     ) -> None:
         self._context = context
         self._client = client
         self._resource = resource
         self._source = source
+        self._failure_runs = failure_runs
+        self._now = datetime.now(timezone.utc)
+        self._made: list[events.Event] = []
+        self._requests: list[dg.RunRequest] = []
+        self._retries: list[Retry] = []
 
     def run(self, cursor: Cursor, max_completions: int, max_seconds: float) -> dg.SensorResult:
         database, schema = self._resource.place()
@@ -98,77 +122,110 @@ class _Tick:
         found = self._of_this_location(listed)
         jobs = [job for job, _ in found.values()]
         held = self._waited_for(found, cursor)
-        overdue = self._overdue(found, cursor) - held
         begun = time.monotonic()
-        made: list[events.Event] = []
+        late = self._end_overdue(found, cursor, held)
         reported = 0
         if one_is_missing(jobs, cursor):
             dropped = self._dropped(listed, cursor)
             reported += len(dropped)
-            made += self._events(dropped, overdue)
+            self._report(dropped, {})
         while reported < max_completions and time.monotonic() - begun < max_seconds:
-            limit = min(_BATCH, max_completions - reported)
-            fresh, cursor = report_finished(jobs, cursor, limit=limit, held=held, overdue=overdue)
+            limit = min(_BATCH[self._source], max_completions - reported)
+            fresh, cursor = report_finished(jobs, cursor, limit=limit, held=held, overdue=late)
             if not fresh:
                 break
             reported += len(fresh)
-            made += self._events([found[job.name] for job in fresh], overdue)
-        in_flight = sum(not job.status.is_final for job in jobs)
+            self._report([found[job.name] for job in fresh], late)
+        due, waiting = take_due([*cursor.retries, *self._retries], self._now)
+        cursor = cursor.model_copy(update={"retries": tuple(waiting)})
+        requests = [*self._requests, *map(retry_request, due)]
         # The page shows a tick without run requests as skipped; the reason tells what it did.
         what = f"{reported} jobs ended since the last tick" if reported else "no job ended"
+        in_flight = sum(not job.status.is_final for job in jobs)
         return dg.SensorResult(
-            asset_events=made,
-            skip_reason=f"{what}; {in_flight} in flight.",
+            asset_events=self._made,
+            run_requests=requests or None,
+            skip_reason=None if requests else f"{what}; {in_flight} in flight.",
             cursor=cursor.model_dump_json(),
         )
 
     def _of_this_location(self, jobs: Sequence[JobRecord]) -> dict[JobName, Found]:
-        graph = self._repository().asset_graph
-        known = {tuple(key.path) for key in graph.get_all_asset_keys()}
+        known = {tuple(key.path) for key in self._job_assets()}
         found = {}
         strangers = 0
         for job in jobs:
             identity = JobIdentity.from_comment(job.comment)
-            if identity is not None and identity.asset in known:
+            if (
+                identity is not None
+                and identity.asset in known
+                and identity.deployment in (None, self._resource.prefix())
+            ):
                 found[job.name] = (job, identity)
             else:
                 strangers += not job.status.is_final
         if strangers:
             self._context.log.info(
                 f"{strangers} jobs in flight begin with {self._resource.prefix()}_ and belong to"
-                " no asset of this code location."
+                " no job asset of this code location and deployment."
+            )
+        unknown = sorted(
+            {job.status_text for job, _ in found.values() if job.status is JobStatus.UNKNOWN}
+        )
+        if unknown:
+            self._context.log.warning(
+                f"Jobs are in a status this version does not know: {', '.join(unknown)}. They are"
+                " neither success nor failure, and are looked at again."
             )
         return found
 
     def _waited_for(self, found: Mapping[JobName, Found], cursor: Cursor) -> set[JobName]:
-        """Unreported jobs whose run waits for them and is still there to record them."""
+        """Unreported finished jobs whose run waits for them and is still there to record them."""
+        alive: dict[str, bool] = {}
         held = set()
         for job in open_jobs([job for job, _ in found.values()], cursor):
             identity = found[job.name][1]
-            if identity.blocking:
-                run = self._context.instance.get_run_by_id(identity.run_id)
-                if run is not None and not run.is_finished:
+            ended_lately = job.status.is_final and self._now - job.updated_on < _HELD_FOR
+            if identity.blocking and (ended_lately or self._is_overdue(job, identity)):
+                if identity.run_id not in alive:
+                    run = self._context.instance.get_run_by_id(identity.run_id)
+                    alive[identity.run_id] = run is not None and not run.is_finished
+                if alive[identity.run_id]:
                     held.add(job.name)
         return held
 
-    def _overdue(self, found: Mapping[JobName, Found], cursor: Cursor) -> set[JobName]:
-        """Unreported jobs that are past their deadline and still at work."""
-        now = datetime.now(timezone.utc)
-        return {
-            job.name
+    def _is_overdue(self, job: JobRecord, identity: JobIdentity) -> bool:
+        deadline = identity.deadline
+        return deadline is not None and deadline < self._now and not job.status.is_final
+
+    def _end_overdue(
+        self, found: Mapping[JobName, Found], cursor: Cursor, held: Collection[JobName]
+    ) -> dict[JobName, JobReport]:
+        """Read, then cancel, jobs past their deadline; return the reports of those cancelled."""
+        overdue = [
+            job
             for job in open_jobs([job for job, _ in found.values()], cursor)
-            for deadline in [found[job.name][1].deadline]
-            if deadline is not None and deadline < now and not job.status.is_final
-        }
+            if self._is_overdue(job, found[job.name][1]) and job.name not in held
+        ][:_MOST_OVERDUE]
+        ended = {}
+        for report in self._gather([found[job.name] for job in overdue]):
+            try:
+                self._client.cancel(report.job.name)
+            except StatementError as error:
+                # It goes on, so its end is still to be recorded: the next tick tries again.
+                self._context.log.error(f"{report.job.name} timed out and goes on: {error}")
+            else:
+                ended[report.job.name] = replace(report, timed_out=True)
+        return ended
 
     def _dropped(self, listed: Sequence[JobRecord], cursor: Cursor) -> list[Found]:
-        since = (cursor.through or datetime.now(timezone.utc) - _RETENTION) - _CLOCK_SLACK
+        since = (cursor.through or self._now - _RETENTION) - _CLOCK_SLACK
         return find_dropped(
             self._context.instance,
             self._client,
             self._job_assets(),
             listed={job.name for job in listed},
             since=since,
+            listed_at=self._now,
             source=self._source,
         )
 
@@ -177,46 +234,59 @@ class _Tick:
         keys = graph.get_all_asset_keys()
         return [key for key in sorted(keys) if graph.get(key).metadata.get(events.JOB_ASSET)]
 
-    def _events(self, fresh: Sequence[Found], overdue: Collection[JobName]) -> list[events.Event]:
-        recorded = self._recorded_ends(fresh)
-        unreported = [
-            (job, identity)
-            for job, identity in fresh
-            if not any(events.is_event_of(job, tags) for tags in recorded)
-        ]
-        reports = gather(
-            self._client,
-            [job for job, _ in unreported],
-            source=self._source,
-            last_lines=self._resource.log_lines,
-            tables=self._result_tables(unreported),
-        )
+    def _report(self, fresh: Sequence[Found], late: Mapping[JobName, JobReport]) -> None:
+        """Make the events of jobs that ended, and what follows a failure."""
+        unreported: list[Found] = []
+        known = already_recorded(self._context.instance, fresh)
+        for (job, identity), is_recorded in zip(fresh, known, strict=True):
+            if not is_recorded:
+                unreported.append((job, identity))
+            elif self._now - job.updated_on < _RECENT:
+                # The tick that recorded it may have died before it could request what follows;
+                # requests have keys, so asking again starts nothing twice.
+                timed_out = ran_out_of_time(job, identity)
+                self._follow_up(JobReport(job, timed_out=timed_out), identity)
+        read = self._gather([each for each in unreported if each[0].name not in late])
+        reports = {report.job.name: report for report in read} | dict(late)
         account = self._resource.account()
-        made: list[events.Event] = []
-        for report, (job, identity) in zip(reports, unreported, strict=True):
-            if job.name in overdue:  # its log is read by now
-                report = self._cancel(report)
-            elif ran_out_of_time(job, identity):
+        for job, identity in unreported:
+            report = reports[job.name]
+            if ran_out_of_time(job, identity):
                 report = replace(report, timed_out=True)
             metadata = events.job_metadata(report, identity, account=account)
-            made += events.finished_events(report, identity, metadata)
-        return made
+            self._made += events.finished_events(report, identity, metadata)
+            self._follow_up(report, identity)
 
-    def _cancel(self, report: JobReport) -> JobReport:
-        try:
-            self._client.cancel(report.job.name)
-        except StatementError as error:
-            self._context.log.error(f"{report.job.name} timed out and goes on: {error}")
-            report = note(report, "cancel", error)
-        return replace(report, timed_out=True)
+    def _gather(self, found: Sequence[Found]) -> list[JobReport]:
+        return gather(
+            self._client,
+            [job for job, _ in found],
+            source=self._source,
+            last_lines=self._resource.log_lines,
+            tables=self._result_tables(found),
+        )
+
+    def _follow_up(self, report: JobReport, identity: JobIdentity) -> None:
+        if report.succeeded:
+            return
+        metadata = self._repository().asset_graph.get(dg.AssetKey(list(identity.asset))).metadata
+        rule = RetryRule(
+            max_retries=_plain(metadata.get(events.MAX_RETRIES, 0)),
+            delay_seconds=_plain(metadata.get(events.RETRY_DELAY, 0)),
+        )
+        retry = next_attempt(report, identity, rule, self._now)
+        if retry is not None:
+            self._retries.append(retry)
+        elif self._failure_runs and not identity.blocking:
+            self._requests.append(failure_request(report, identity))
 
     def _result_tables(self, found: Sequence[Found]) -> dict[JobName, str]:
         graph = self._repository().asset_graph
         tables = {}
         for job, identity in found:
-            table = graph.get(dg.AssetKey(list(identity.asset))).metadata.get(events.RELATION)
+            table = graph.get(dg.AssetKey(list(identity.asset))).metadata.get(events.RESULT_TABLE)
             if table is not None:
-                tables[job.name] = str(getattr(table, "value", table))
+                tables[job.name] = str(_plain(table))
         return tables
 
     def _repository(self) -> dg.RepositoryDefinition:
@@ -224,19 +294,7 @@ class _Tick:
         assert repository is not None, "a sensor is evaluated within its code location"
         return repository
 
-    def _recorded_ends(self, fresh: Sequence[Found]) -> list[Mapping[str, str]]:
-        """Tags of the events that tell an end, of the assets and the time in question.
 
-        Events are searched from the time of submission on, by the clock of Dagster's own hosts,
-        so the account's clock does not matter.
-        """
-        since: dict[tuple[str, ...], float] = {}
-        for _, identity in fresh:
-            at = (identity.submitted - _CLOCK_SLACK).timestamp()
-            since[identity.asset] = min(at, since.get(identity.asset, at))
-        return [
-            event.tags or {}
-            for path, after in since.items()
-            for _, event in asset_events(self._context.instance, dg.AssetKey(list(path)), after)
-            if events.tells_an_end(event.tags)
-        ]
+def _plain(value: Any) -> Any:
+    # Definition metadata comes back as a MetadataValue, or as it was given.
+    return getattr(value, "value", value)

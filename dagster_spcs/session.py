@@ -1,8 +1,7 @@
 """One SQL session: a statement in, rows out, and the one reader of vendor errors.
 
-This is the seam of the library: ``Session`` is what the client needs, ``SnowflakeSession`` is
-the real one. It is imported only where a connection is really opened, because the connector is
-costly to import.
+``SnowflakeSession`` is the real thing behind the client's seam, ``client.Session``. This module
+is imported only where a connection is really opened, because the connector is costly to import.
 """
 
 import threading
@@ -110,7 +109,7 @@ class SnowflakeSession:
                 cursor.execute(statement.text)
                 rows = cursor.fetchall()
         except (vendor.Error, OSError) as error:
-            translated = translate(error, statement.text)
+            translated = translate(error, statement.shown or statement.text)
             if isinstance(translated, errors.Retryable):
                 self._forget(connection)
             raise translated from error
@@ -121,7 +120,10 @@ class SnowflakeSession:
         with self._lock:
             stack, self._stack, self._connection = self._stack, None, None
         if stack is not None:
-            stack.close()
+            try:
+                stack.close()
+            except (vendor.Error, OSError) as error:
+                raise translate(error) from error
 
     def _open(self) -> SnowflakeConnection:
         with self._lock:

@@ -30,6 +30,8 @@ class Statement:
 
     text: str
     needs_warehouse: bool = False
+    shown: str | None = None
+    """What errors may show of it; a specification can hold secrets in its environment."""
 
 
 def execute_job_service(
@@ -63,8 +65,9 @@ def execute_job_service(
             f"{qualified(tag)} = {quote_literal(value)}" for tag, value in request.tags.items()
         )
         clauses.append(f"WITH TAG ({listed})")
-    clauses.append(_specification(request))
-    return Statement("\n".join(clauses))
+    properties = "\n".join(clauses)
+    specification = _specification(request)
+    return Statement(f"{properties}\n{specification}", shown=f"{properties}\nFROM …")
 
 
 def _specification(request: JobRequest) -> str:
@@ -135,8 +138,7 @@ def job_history(
     schema: str,
     created_from: datetime,
     created_to: datetime | None = None,
-    names: Sequence[str] | None = None,
-    prefix: str | None = None,
+    names: Sequence[str],
 ) -> Statement:
     """History rows of jobs in one schema, dropped ones included.
 
@@ -151,10 +153,7 @@ def job_history(
         f"DATABASE_NAME = {quote_literal(database)}",
         f"SCHEMA_NAME = {quote_literal(schema)}",
     ]
-    if names is not None:
-        filters.append(f"NAME IN ({', '.join(quote_literal(name) for name in names)})")
-    if prefix is not None:
-        filters.append(f"STARTSWITH(NAME, {quote_literal(prefix)})")
+    filters.append(f"NAME IN ({', '.join(quote_literal(name) for name in names)})")
     return Statement(
         "SELECT * FROM TABLE(SNOWFLAKE.SPCS.GET_JOB_HISTORY("
         f"{', '.join(arguments)})) WHERE {' AND '.join(filters)}",
@@ -168,7 +167,7 @@ def service_logs(names: Sequence[JobName], *, since: datetime, last_lines: int) 
     Lines reach the event table some minutes late (page "Monitoring Services").
     """
     parts = [
-        f"(SELECT {quote_literal(name.name)} AS JOB, TIMESTAMP, INSTANCE_ID, CONTAINER_NAME, LOG,"
+        f"(SELECT {quote_literal(name.sql)} AS JOB, TIMESTAMP, INSTANCE_ID, CONTAINER_NAME, LOG,"
         " RECORD_ATTRIBUTES, COUNT(*) OVER () AS LINES,"
         " SUM(IFF(RECORD_ATTRIBUTES:\"log.iostream\"::VARCHAR = 'stderr', 1, 0)) OVER ()"
         f" AS ERROR_LINES FROM TABLE({name.sql}!SPCS_GET_LOGS("

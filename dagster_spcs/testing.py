@@ -8,7 +8,7 @@ It stands behind the client's own seam, so everything above the seam is the real
     client = SpcsClient(session, sleep=session.slept.append)
 
     assert client.describe(name).status is JobStatus.RUNNING
-    assert session.texts() == ["DESCRIBE SERVICE DB.SC.JOB"]
+    assert session.texts() == ['DESCRIBE SERVICE "DB"."SC".JOB']
 
 It knows nothing of Snowflake: whether a statement is good SQL, only an account or the emulator
 can tell.

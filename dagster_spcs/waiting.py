@@ -1,5 +1,7 @@
 """Waiting for jobs in the run: one listing an interval, and log lines as they come."""
 
+import itertools
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timezone
@@ -14,7 +16,8 @@ from dagster_spcs.spec import ServiceSpec
 from dagster_spcs.status import JobStatus
 
 MOST_FOLLOWED = 10
-"""Jobs whose logs are followed live; each container costs a statement an interval."""
+"""Containers whose logs are followed live; each costs a statement an interval."""
+_STAMP = re.compile(r"\d{4}-\d\d-\d\dT[0-9:.]+Z")
 
 
 class LogFollower:
@@ -24,7 +27,7 @@ class LogFollower:
         self, client: SpcsClient, name: JobName, instance: int, container: str, label: str
     ) -> None:
         self._client = client
-        self._name = name
+        self.name = name
         self._instance = instance
         self._container = container
         self._label = label
@@ -33,13 +36,15 @@ class LogFollower:
 
     def read(self) -> list[str]:
         """Return the lines that came since the last call."""
-        text = self._client.follow(self._name, self._instance, self._container, self._last)
+        text = self._client.follow(self.name, self._instance, self._container, self._last)
         fresh: list[str] = []
         met: Counter[str] = Counter()
         skip = self._seen_at_last.copy()
         # Sorted, because two streams may arrive crosswise; the stamps are of one fixed width.
         for stamped in sorted(filter(None, text.split("\n")), key=_stamp):
             stamp, _, line = stamped.partition(" ")
+            if not _STAMP.fullmatch(stamp):
+                continue  # the answer was cut at 100 KB, in the middle of this line
             met[stamped] += 1
             if stamp < self._last or (stamp == self._last and met[stamped] <= skip[stamped]):
                 continue
@@ -74,19 +79,20 @@ def wait_and_stream(
     warn: Callable[[str], None],
     now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
 ) -> Iterator[tuple[LaunchedJob, JobRecord]]:
-    """Yield each job as it ends; lines of at most ``MOST_FOLLOWED`` jobs go to ``emit``.
+    """Yield each job as it ends; lines of ``MOST_FOLLOWED`` containers go to ``emit``.
 
     A job past its deadline is cancelled and yielded when it has ended.
     """
     by_name = {each.name: each for each in launched}
-    followers = {
-        each.name: [
-            LogFollower(client, each.name, instance, container, label)
-            for instance, container in containers_of(each.planned.request)
-            for label in [_label(each, instance, container, len(launched))]
-        ]
-        for each in launched[:MOST_FOLLOWED]
-    }
+    all_followers = (
+        LogFollower(client, each.name, instance, container, label)
+        for each in launched
+        for instance, container in containers_of(each.planned.request)
+        for label in [_label(each, instance, container, len(launched))]
+    )
+    followers: dict[JobName, list[LogFollower]] = {}
+    for follower in itertools.islice(all_followers, MOST_FOLLOWED):
+        followers.setdefault(follower.name, []).append(follower)
     told: set[JobName] = set()
     cancelled: set[JobName] = set()
 
@@ -107,9 +113,12 @@ def wait_and_stream(
                 read(job.name, last=False)
             deadline = by_name[job.name].identity.deadline
             if deadline is not None and now() > deadline and job.name not in cancelled:
-                cancelled.add(job.name)
                 warn(f"{job.name} is past its deadline and is cancelled.")
-                client.cancel(job.name)
+                try:
+                    client.cancel(job.name)
+                    cancelled.add(job.name)
+                except StatementError as error:
+                    warn(f"it could not be cancelled: {error}")  # tried again at the next look
 
     for job in client.wait(by_name, poll_seconds=poll_seconds, on_poll=on_poll):
         read(job.name, last=True)

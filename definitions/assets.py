@@ -9,7 +9,7 @@ from dagster_snowflake import SnowflakeResource
 
 from dagster_spcs import Container, JobRequest, ServiceSpec, spcs_job_asset
 from definitions import settings, sql
-from definitions.automation import when_all_dependencies_are_newer
+from definitions.automation import when_all_are_newer
 from definitions.charts import score_histogram, share_bars
 
 GROUP = "reviews"
@@ -103,7 +103,7 @@ def sentiment_results(context: dg.AssetExecutionContext) -> JobRequest:
     deps=[sample_reviews, summarization_results, sentiment_results],
     group_name=GROUP,
     kinds={"snowflake", "sql"},
-    automation_condition=when_all_dependencies_are_newer(),
+    automation_condition=when_all_are_newer("summarization_results", "sentiment_results"),
     metadata={"dagster/relation_identifier": _place("REVIEW_INSIGHTS")},
 )
 def review_insights(snowflake: SnowflakeResource) -> dg.MaterializeResult[Any]:

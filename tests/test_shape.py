@@ -34,6 +34,7 @@ WITHOUT_DAGSTER = {
     "launch",
     "waiting",
     "cursor",
+    "retries",
 }
 
 

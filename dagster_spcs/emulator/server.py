@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import secrets
 import socket
 import stat
@@ -99,7 +100,7 @@ class Emulator:
         """Write a ``connections.toml`` that only its owner can read."""
         lines = [f"[{CONNECTION_NAME}]"]
         lines += [
-            f"{key} = {value}" if isinstance(value, int | float) else f'{key} = "{value}"'
+            f"{key} = {json.dumps(value)}"  # TOML writes numbers and text as JSON does
             for key, value in self.connection_parameters().items()
         ]
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -32,7 +32,7 @@ class Store:
         self._database.execute("DELETE FROM documents WHERE kind = ? AND key = ?", (kind, key))
 
     def all(self, kind: str) -> list[dict[str, Any]]:
-        """Every document of a kind, in the order of first writing."""
+        """Every document of a kind, in the order of last writing."""
         rows = self._database.execute(
             "SELECT body FROM documents WHERE kind = ? ORDER BY rowid", (kind,)
         )

@@ -122,6 +122,17 @@ class Location:
             **options,
         )
 
+    def check(self, key: dg.AssetCheckKey) -> dg.ExecuteInProcessResult:
+        """Execute one asset check by itself."""
+        job = dg.define_asset_job("check", selection=dg.AssetSelection.checks(key))
+        definitions = dg.Definitions.merge(self._definitions, dg.Definitions(jobs=[job]))
+        return definitions.resolve_job_def("check").execute_in_process(instance=self.instance)
+
+    def run_job(self, name: str, **options: Any) -> dg.ExecuteInProcessResult:
+        """Execute one of the location's jobs."""
+        job = self._definitions.resolve_job_def(name)
+        return job.execute_in_process(instance=self.instance, raise_on_error=False, **options)
+
     def tick(self, *, report: bool = True, save: bool = True) -> Any:
         """Evaluate the sensor and do with its result what the daemon does."""
         with dg.build_sensor_context(

@@ -6,11 +6,13 @@ import signal
 import threading
 from collections.abc import Callable
 from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
 
-from dagster_spcs import events
+from dagster_spcs import JobRequest, events, spcs_job_asset
 from dagster_spcs.client import SpcsClient, Submission
 from dagster_spcs.identity import JobIdentity
 from dagster_spcs.names import JobName
@@ -145,7 +147,6 @@ def test_terminated_run_cancels_its_job(locate: Locate, client: SpcsClient, sche
 
 def test_single_run_over_several_partitions_gives_each_its_own_event(locate: Locate) -> None:
     """One job a partition, submitted together; each has its own materialization."""
-    from dagster_spcs import JobRequest, spcs_job_asset
 
     @spcs_job_asset(
         partitions_def=dg.StaticPartitionsDefinition(["p0", "p1", "p2", "p3"]),
@@ -173,3 +174,127 @@ def test_single_run_over_several_partitions_gives_each_its_own_event(locate: Loc
     ]
     for each in location.materializations("parted"):
         assert each.partition in each.metadata[events.LOG].value
+
+
+def parted_asset(script: str, **options: Any) -> dg.AssetsDefinition:
+    """Return an asset of three days whose jobs run a script with the day and its window."""
+
+    @spcs_job_asset(
+        name="parted",
+        partitions_def=dg.DailyPartitionsDefinition("2026-01-01", "2026-01-04"),
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        **options,
+    )
+    def job(context: dg.AssetExecutionContext) -> JobRequest:
+        window = context.partition_time_window
+        return script_request(
+            f"day={context.partition_key}; echo {window.start:%F} {window.end:%F}; {script}"
+        )
+
+    return job
+
+
+DAYS = ("2026-01-01", "2026-01-02", "2026-01-03")
+RANGE = {
+    "dagster/asset_partition_range_start": DAYS[0],
+    "dagster/asset_partition_range_end": DAYS[-1],
+}
+
+
+def test_each_partition_of_a_range_sees_its_own_window(locate: Locate) -> None:
+    """The function is told of one day at a time, not of the whole run's range."""
+    location = locate(parted_asset("true", mode="blocking"))
+
+    result = location.run("parted", tags=RANGE)
+
+    assert result.success
+    windows = {
+        each.partition: each.metadata[events.LOG].value.splitlines()[1]
+        for each in location.materializations("parted")
+    }
+    assert windows == {
+        "2026-01-01": "2026-01-01 2026-01-02",
+        "2026-01-02": "2026-01-02 2026-01-03",
+        "2026-01-03": "2026-01-03 2026-01-04",
+    }
+    [check] = result.get_asset_check_evaluations()
+    assert check.passed
+
+
+def test_what_is_downstream_of_a_range_is_built_in_the_same_run(locate: Locate) -> None:
+    """With something waiting in the run, each partition still has one event of its own."""
+
+    @dg.asset(deps=["parted"])
+    def downstream() -> None:
+        pass
+
+    location = locate(parted_asset("true"), downstream)
+
+    result = location.run("parted", "downstream", tags=RANGE)
+
+    assert result.success
+    recorded = location.materializations("parted")
+    assert sorted(each.partition for each in recorded) == list(DAYS)
+    names = {each.metadata[events.JOB_NAME].value for each in recorded}
+    assert len(names) == 3
+    assert len(location.materializations("downstream")) == 1
+    location.tick()
+    assert len(location.materializations("parted")) == 3
+
+
+def test_retried_range_records_what_succeeded_once(locate: Locate, tmp_path: Path) -> None:
+    """When one partition fails and the step is retried, the others are not recorded again."""
+    mark = tmp_path / "failed-once"
+    script = f"[ $day != {DAYS[1]} ] || [ -e {mark} ] || {{ touch {mark}; exit 1; }}"
+    location = locate(
+        parted_asset(script, mode="blocking", retry_policy=dg.RetryPolicy(max_retries=1))
+    )
+
+    assert location.run("parted", tags=RANGE).success
+    location.tick()
+
+    recorded = [each.partition for each in location.materializations("parted")]
+    assert sorted(recorded) == list(DAYS)
+
+
+def test_failed_range_with_something_downstream_loses_no_partition(locate: Locate) -> None:
+    """Without a result for the run, the sensor records the partitions that succeeded."""
+
+    @dg.asset(deps=["parted"])
+    def downstream() -> None:
+        pass
+
+    location = locate(parted_asset(f"[ $day != {DAYS[1]} ]"), downstream)
+
+    assert not location.run("parted", "downstream", tags=RANGE).success
+    location.tick()
+    location.tick()
+
+    recorded = [each.partition for each in location.materializations("parted")]
+    assert sorted(recorded) == [DAYS[0], DAYS[2]]
+    assert location.materializations("downstream") == []
+
+
+def test_run_that_waits_fails_when_a_job_is_in_its_way(locate: Locate) -> None:
+    """overlap="skip" cannot skip what the run itself waits for: it says so."""
+    location = locate(script_asset("a", "sleep 60"))
+    location.run("a")
+
+    result = location.run("a", tags={"dagster/backfill": "abcdefgh"})
+
+    assert not result.success
+
+
+def test_check_alone_tells_of_the_last_job(locate: Locate) -> None:
+    """Evaluated by itself, the check says how the last recorded job ended, or that none did."""
+    location = locate(script_asset("a", "exit 1"))
+    key = dg.AssetCheckKey(dg.AssetKey("a"), events.CHECK_NAME)
+
+    [unknown] = location.check(key).get_asset_check_evaluations()
+    assert (unknown.passed, unknown.severity) == (False, dg.AssetCheckSeverity.WARN)
+
+    location.run("a")
+    location.tick_until(lambda: len(location.observations("a")) == 2)
+    [failed] = location.check(key).get_asset_check_evaluations()
+    assert (failed.passed, failed.severity) == (False, dg.AssetCheckSeverity.ERROR)
+    assert "ended FAILED" in failed.description

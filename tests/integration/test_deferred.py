@@ -1,18 +1,27 @@
 """A run that submits and ends, and the sensor that records the end."""
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 
 import dagster as dg
 import pytest
 
-from dagster_spcs import events
+from dagster_spcs import JobRequest, SpcsJobResource, events, spcs_job_asset
 from dagster_spcs.client import SpcsClient
 from dagster_spcs.emulator import Emulator
 from dagster_spcs.identity import JobIdentity
 from dagster_spcs.names import JobName
 from dagster_spcs.status import JobStatus
-from tests.integration.conftest import Location, requested_asset, script_asset, script_request
+from tests.integration.conftest import (
+    Location,
+    requested_asset,
+    script_asset,
+    script_request,
+    snowflake_resource,
+)
+from tests.support.emulators import POOL
 
 Locate = Callable[..., Location]
 MOMENT = timedelta(milliseconds=300)
@@ -60,7 +69,7 @@ def test_sensor_records_a_success_once(locate: Locate) -> None:
 
 
 def test_sensor_records_a_failure_and_a_later_success_as_green(
-    locate: Locate, tmp_path: pytest.TempPathFactory
+    locate: Locate, tmp_path: Path
 ) -> None:
     """A failed job gives an observation and a red check; the next success turns it green."""
     switch = tmp_path / "fixed"
@@ -181,9 +190,51 @@ def test_jobs_of_other_code_locations_are_left_alone(locate: Locate, client: Spc
     assert other.materializations("elsewhere") == []
 
 
+def test_job_is_recorded_where_its_asset_is_built(locate: Locate) -> None:
+    """A code location that only depends on a job asset does not record its jobs."""
+
+    @dg.asset(deps=["a"])
+    def reader() -> None:
+        pass
+
+    owner, other = locate(script_asset("a", "true")), locate(reader)
+    owner.run("a")
+    owner.tick_until(lambda: owner.materializations("a"))
+
+    assert not other.tick().asset_events
+
+
+def test_deployments_with_prefixes_that_begin_alike_do_not_mix(
+    locate: Locate, emulator: Emulator, schema: str
+) -> None:
+    """DAGSTER lists the jobs of DAGSTER_DEV as well, and leaves them alone."""
+    dev = SpcsJobResource(
+        snowflake=snowflake_resource(emulator, schema),
+        compute_pool=POOL,
+        job_name_prefix="DAGSTER_DEV",
+    )
+    develop = locate(script_asset("a", "true"), resource=dev)
+    production = locate(script_asset("a", "true"))
+    develop.run("a")
+    develop.tick_until(lambda: develop.materializations("a"))
+
+    assert not production.tick().asset_events
+
+
+def test_function_may_take_nothing(locate: Locate) -> None:
+    """A request that depends on nothing needs no context."""
+
+    @spcs_job_asset()
+    def simple() -> JobRequest:
+        return script_request("true")
+
+    location = locate(simple)
+    assert location.run("simple").success
+    assert len(location.observations("simple")) == 1
+
+
 def test_function_may_take_config_and_partition(locate: Locate, client: SpcsClient) -> None:
     """The user's function sees config and partition; the job's identity tells the partition."""
-    from dagster_spcs import JobRequest, spcs_job_asset
 
     class Options(dg.Config):
         word: str = "nothing"
@@ -316,3 +367,72 @@ def test_job_that_ended_and_was_dropped_between_two_ticks_is_materialized(
     assert recorded.metadata[events.STATUS].value == "DONE"
     assert recorded.metadata[events.INSTANCES].records[0].data["exit_code"] == 0
     assert len(location.observations("b")) == 1
+
+
+def test_failed_job_is_tried_again_with_its_attempt_counted(locate: Locate, tmp_path: Path) -> None:
+    """The sensor requests a new run of the asset until it succeeds or the retries are used up."""
+    mark = tmp_path / "tries"
+    script = f"echo x >> {mark}; [ $(wc -l < {mark}) -ge 3 ]"
+    location = locate(script_asset("a", script, max_retries=2, retry_delay_seconds=0))
+    location.run("a")
+    keys: list[str] = []
+    while not location.materializations("a"):
+        for request in location.tick().run_requests:
+            assert request.run_key not in keys
+            keys.append(request.run_key)
+            result = location.run("a", tags=request.tags)
+            assert result.success
+
+    [recorded] = location.materializations("a")
+    assert recorded.metadata[events.ATTEMPT].value == 2
+    assert len(keys) == 2
+    assert not location.tick().run_requests
+
+
+def test_retry_waits_for_its_time_and_is_not_asked_twice(locate: Locate) -> None:
+    """A retry with a delay stays in the cursor; a tick that is repeated asks with the same key."""
+    location = locate(script_asset("a", "exit 1", max_retries=1, retry_delay_seconds=3600))
+    location.run("a")
+    location.tick_until(lambda: len(location.observations("a")) == 2)
+    assert "retries" in location.cursor
+
+    later = json.loads(location.cursor)
+    later["retries"][0]["due"] = "2020-01-01T00:00:00Z"
+    location.cursor = json.dumps(later)
+    [first] = location.tick(save=False).run_requests
+    [second] = location.tick().run_requests
+
+    assert first.run_key == second.run_key
+    assert first.tags[events.ATTEMPT_TAG] == "1"
+    assert not location.tick().run_requests
+
+
+def test_failure_run_fails_with_the_same_text(locate: Locate) -> None:
+    """With failure_runs=True a failed job also launches a run that fails with its text, once."""
+    location = locate(script_asset("a", "echo the reason; exit 9"), failure_runs=True)
+    location.run("a")
+    requests = []
+    while not requests:
+        requests += location.tick().run_requests
+    assert not location.tick().run_requests
+
+    [request] = requests
+    result = location.run_job(request.job_name, run_config=request.run_config)
+
+    assert not result.success
+    [failed] = [event for event in result.all_events if event.is_step_failure]
+    text = failed.step_failure_data.user_failure_data.description
+    assert "ended FAILED (0/main exited 9)" in text
+    assert "the reason" in text
+
+
+def test_job_that_a_person_cancelled_is_not_tried_again(locate: Locate, client: SpcsClient) -> None:
+    """Retries are for failures, not for decisions."""
+    location = locate(script_asset("a", "sleep 60", max_retries=3, retry_delay_seconds=0))
+    location.run("a")
+    client.cancel(JobName.parse(location.observations("a")[0].metadata[events.JOB_NAME].value))
+
+    location.tick_until(lambda: len(location.observations("a")) == 2)
+
+    assert "was cancelled by somebody" in location.observations("a")[0].description
+    assert not location.tick().run_requests

@@ -29,6 +29,7 @@ from dagster_spcs.session import SnowflakeSession
 from dagster_spcs.statements import Statement
 from tests.integration.conftest import (
     Location,
+    requested_asset,
     script_asset,
     script_request,
     snowflake_resource,
@@ -109,20 +110,58 @@ def test_name_in_use_by_something_else_is_one_clear_error(
     locate: Locate, client: SpcsClient, schema: str
 ) -> None:
     """A name the user chose and somebody else holds is refused, and nothing is started."""
-    taken = JobName("TAKEN", schema, "LAB")
+    taken = JobName("DAGSTER_TAKEN", schema, "LAB")
     client.submit(Submission(script_request("sleep 30"), taken, POOL, "a colleague's"))
 
     @spcs_job_asset()
     def a(context: dg.AssetExecutionContext) -> JobRequest:
-        return script_request("true", name="TAKEN")
+        return script_request("true", name="DAGSTER_TAKEN")
 
     result = locate(a).run("a")
 
     text = failure_text(result)
     assert JobNameInUse.__name__ in text
-    for part in ("TAKEN is in use", "Nothing was started", "DROP SERVICE"):
+    for part in ("DAGSTER_TAKEN is in use", "Nothing was started", "DROP SERVICE"):
         assert part in text
     assert len(client.list(database="LAB", schema=schema)) == 1
+
+
+def test_name_where_the_sensor_does_not_look_is_refused(
+    locate: Locate, client: SpcsClient, schema: str
+) -> None:
+    """A name without the prefix would never be recorded, so nothing is started under it."""
+    result = locate(requested_asset("a", script_request("true", name="MY_JOB"))).run("a")
+
+    assert "whose names begin with DAGSTER_" in failure_text(result)
+    assert len(client.list(database="LAB", schema=schema)) == 0
+
+
+def test_name_of_the_user_s_is_recorded(locate: Locate) -> None:
+    """A job under a name with the prefix is recorded like any other."""
+    request = script_request("true", name="DAGSTER_MINE")
+    location = locate(requested_asset("a", request))
+    location.run("a")
+
+    location.tick_until(lambda: location.materializations("a"))
+
+    assert (
+        location.materializations("a")[0].metadata[events.JOB_NAME].value.endswith("DAGSTER_MINE")
+    )
+
+
+def test_refused_statement_does_not_show_the_specification(client: SpcsClient, schema: str) -> None:
+    """A specification's environment may hold secrets; an error shows the clauses before it."""
+    secret = ServiceSpec(
+        containers=[
+            Container(name="main", image="/no/such/image:1", env={"PASSWORD": "do-not-tell"})
+        ]
+    )
+
+    with pytest.raises(ObjectNotFound) as caught:
+        client.submit(Submission(JobRequest(spec=secret), JobName("J", schema, "LAB"), POOL))
+
+    assert "EXECUTE JOB SERVICE" in str(caught.value)
+    assert "do-not-tell" not in str(caught.value)
 
 
 def test_partial_failure_tells_what_was_started(client: SpcsClient, schema: str) -> None:

@@ -82,7 +82,7 @@ def container_row(**columns: Any) -> dict[str, Any]:
 def log_row(job: str, text: str, minute: float = 1, **columns: Any) -> dict[str, Any]:
     """A row of ``statements.service_logs``."""
     return {
-        "job": job,
+        "job": f'"LAB"."JOBS".{job}',
         "timestamp": at(minute).replace(tzinfo=None),
         "instance_id": 0,
         "container_name": "main",

@@ -55,7 +55,7 @@ def test_metadata() -> None:
         events.INSTANCE_FAMILY: "CPU_X64_S",
         events.IMAGE: "/lab/jobs/repo/image:1",
         events.IMAGE_DIGEST: "sha256:abc",
-        events.REPLICAS: 2,
+        events.REPLICAS: 1,
         events.ATTEMPT: 2,
         events.SUBMITTING_RUN: "run-1",
         events.CREATED: NOON.timestamp(),
@@ -65,7 +65,7 @@ def test_metadata() -> None:
         events.SECONDS_RUNNING: 180.0,
         events.LOG_LINES: 40,
         events.ERROR_LINES: 2,
-        events.ESTIMATED_CREDITS: pytest.approx(0.11 * 2 * 180 / 3600),
+        events.ESTIMATED_CREDITS: pytest.approx(0.11 * 180 / 3600),
     }
     assert {key: found[key] for key in plain} == plain
     assert "hello" in found[events.LOG]

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from dagster_spcs.client import SpcsClient
 from dagster_spcs.errors import (
+    InvalidName,
     JobNameInUse,
     NotPrivileged,
     ObjectExists,
@@ -78,14 +79,29 @@ def test_names_differ(change: dict) -> None:
 @pytest.mark.parametrize(
     ("written", "expected"),
     [
-        pytest.param("nightly", JobName("NIGHTLY", "JOBS", "LAB"), id="bare"),
-        pytest.param("ops.nightly", JobName("NIGHTLY", "OPS", "LAB"), id="schema"),
-        pytest.param("p.ops.nightly", JobName("NIGHTLY", "OPS", "P"), id="complete"),
+        pytest.param("dagster_n", JobName("DAGSTER_N", "JOBS", "LAB"), id="bare"),
+        pytest.param("jobs.dagster_n", JobName("DAGSTER_N", "JOBS", "LAB"), id="schema"),
+        pytest.param("lab.jobs.dagster_n", JobName("DAGSTER_N", "JOBS", "LAB"), id="complete"),
     ],
 )
 def test_name_the_user_gives(written: str, expected: JobName) -> None:
     """A name that the user gives is taken, in the resource's place where it says nothing else."""
     assert name_of(PLACE, planned(request=request(name=written))) == expected
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        pytest.param("nightly", id="no-prefix"),
+        pytest.param("dagsternightly", id="half-a-prefix"),
+        pytest.param("ops.dagster_nightly", id="another-schema"),
+        pytest.param("p.jobs.dagster_nightly", id="another-database"),
+    ],
+)
+def test_name_where_the_sensor_does_not_look(written: str) -> None:
+    """A job that the sensor would not see is not started."""
+    with pytest.raises(InvalidName, match="the sensor looks for jobs in"):
+        name_of(PLACE, planned(request=request(name=written)))
 
 
 # Starting
@@ -183,12 +199,12 @@ def test_retry_under_a_name_of_the_users(client: SpcsClient, session: InMemorySe
     """A failed job under a fixed name cannot be followed by another: the name is in use."""
     session.always(EXECUTE, ObjectExists("exists"))
     # One answer only: trying for ever would fail here.
-    session.answer(DESCRIBE, [job_row("NIGHTLY", "FAILED", comment=comment())])
+    session.answer(DESCRIBE, [job_row("DAGSTER_NIGHTLY", "FAILED", comment=comment())])
     with pytest.raises(JobNameInUse, match="NIGHTLY"):
         launch(
             client,
             PLACE,
-            [planned(request=request(name="nightly"))],
+            [planned(request=request(name="dagster_nightly"))],
             at_once=4,
             is_retry=True,
         )
@@ -209,16 +225,16 @@ def test_launch_adopts_nobody_elses(
 ) -> None:
     """A job that was submitted for something else keeps its name, and the error says whose."""
     session.answer(EXECUTE, ObjectExists("exists"))
-    session.answer(DESCRIBE, [job_row("NIGHTLY", "DONE", comment=found)])
+    session.answer(DESCRIBE, [job_row("DAGSTER_NIGHTLY", "DONE", comment=found)])
     with pytest.raises(JobNameInUse, match=why) as caught:
         launch(
             client,
             PLACE,
-            [planned(request=request(name="nightly"))],
+            [planned(request=request(name="dagster_nightly"))],
             at_once=4,
             is_retry=False,
         )
-    assert caught.value.name == name("NIGHTLY")
+    assert caught.value.name == name("DAGSTER_NIGHTLY")
 
 
 def test_launch_in_part(client: SpcsClient, session: InMemorySession) -> None:

@@ -33,7 +33,7 @@ def answering(session: InMemorySession) -> InMemorySession:
 
     def logs(statement: Statement) -> list:
         said = {"JOB_A": "hello a", "JOB_B": "hello b"}
-        return [log_row(each, said[each]) for each in said if f"'{each}'" in statement.text]
+        return [log_row(each, said[each]) for each in said if f".{each}'" in statement.text]
 
     session.always(HISTORY, histories)
     session.always(LOGS, logs)
@@ -63,6 +63,23 @@ def test_with_a_warehouse(client: SpcsClient, answering: InMemorySession) -> Non
     assert all(report.history is not None for report in reports)
     assert {report.family for report in reports} == {"CPU_X64_S"}
     assert asked_for(answering) == {HISTORY: 1, LOGS: 1, CONTAINERS: 0, NODE_LOGS: 0, POOLS: 1}
+
+
+def test_failed_job_is_read_from_its_node(client: SpcsClient, answering: InMemorySession) -> None:
+    """The event table lags, so the last lines of a failure come from the node, which has them."""
+    [report] = gather(client, [job("JOB_A", "FAILED")])
+    assert [line.text for line in report.log.lines] == ["from the node"]
+    assert (report.log.total, report.log.errors) == (None, None)
+
+
+def test_failed_job_whose_lines_are_all_there(
+    client: SpcsClient, answering: InMemorySession
+) -> None:
+    """Where the event table has every line of the node, its own are shown, with their streams."""
+    answering.always(NODE_LOGS, [{"log": "hello a"}])
+    [report] = gather(client, [job("JOB_A", "FAILED")])
+    assert [line.stream for line in report.log.lines] == ["stdout"]
+    assert report.log.total == 1
 
 
 def test_without_a_warehouse(client: SpcsClient, answering: InMemorySession) -> None:

@@ -203,14 +203,13 @@ def test_job_history() -> None:
         created_from=NOON,
         created_to=NOON + timedelta(hours=1),
         names=["JOB_A", "JOB_B"],
-        prefix="JOB_",
     )
     assert statement == Statement(
         "SELECT * FROM TABLE(SNOWFLAKE.SPCS.GET_JOB_HISTORY("
         "CREATED_TIME_START => TO_TIMESTAMP_LTZ('2026-01-01 12:00:00.000000 +0000'), "
         "CREATED_TIME_END => TO_TIMESTAMP_LTZ('2026-01-01 13:00:00.000000 +0000'), "
         "RESULT_LIMIT => 10000)) WHERE DATABASE_NAME = 'LAB' AND SCHEMA_NAME = 'JOBS'"
-        " AND NAME IN ('JOB_A', 'JOB_B') AND STARTSWITH(NAME, 'JOB_')",
+        " AND NAME IN ('JOB_A', 'JOB_B')",
         needs_warehouse=True,
     )
 
@@ -219,7 +218,7 @@ def test_moments_are_sent_in_utc() -> None:
     """A moment of another zone is the same moment in the statement."""
     elsewhere = NOON.astimezone(timezone(timedelta(hours=-8)))
     texts = {
-        statements.job_history(database="L", schema="J", created_from=moment).text
+        statements.job_history(database="L", schema="J", created_from=moment, names=["A"]).text
         for moment in (NOON, elsewhere)
     }
     assert len(texts) == 1
@@ -231,7 +230,7 @@ def test_service_logs() -> None:
     assert statement.needs_warehouse
     assert statement.text.count("UNION ALL") == 1
     for bare in ("JOB_A", "JOB_B"):
-        assert f"SELECT '{bare}' AS JOB" in statement.text
+        assert f'SELECT \'"LAB"."JOBS".{bare}\' AS JOB' in statement.text
         assert (
             f'TABLE("LAB"."JOBS".{bare}!SPCS_GET_LOGS(START_TIME =>'
             " TO_TIMESTAMP_LTZ('2026-01-01 12:00:00.000000 +0000')))"

@@ -1,0 +1,69 @@
+"""What the sensor requests after a failed job: another attempt, or a run that fails."""
+
+import dagster as dg
+
+from dagster_spcs import events
+from dagster_spcs.identity import JobIdentity
+from dagster_spcs.logtext import plain
+from dagster_spcs.reports import JobReport
+from dagster_spcs.retries import Retry
+
+_SHOWN_LOG_BYTES = 4_000
+
+
+def retry_request(retry: Retry) -> dg.RunRequest:
+    """Return the run that makes another attempt; Dagster starts one run for its key, ever."""
+    return dg.RunRequest(
+        run_key=f"retry {retry.attempt} after {retry.after}",
+        job_name=RETRY_JOB.name,
+        asset_selection=[dg.AssetKey(list(retry.asset))],
+        partition_key=retry.partition,
+        tags={events.ATTEMPT_TAG: str(retry.attempt)},
+    )
+
+
+def failure_request(report: JobReport, identity: JobIdentity) -> dg.RunRequest:
+    """Return a run that fails with the job's failure as its text."""
+    shown = plain(report.log.lines, _SHOWN_LOG_BYTES)
+    return dg.RunRequest(
+        run_key=f"failure of {report.job.name.name} {report.job.created_on.timestamp():.6f}",
+        job_name=FAILURE_JOB.name,
+        run_config={
+            "ops": {
+                _fail_with_text.name: {
+                    "config": {
+                        "asset": "/".join(identity.asset),
+                        "text": f"{events.failure_text(report)}\n{shown}".rstrip(),
+                    }
+                }
+            }
+        },
+    )
+
+
+class FailureText(dg.Config):
+    """What a run for alerting says."""
+
+    asset: str
+    text: str
+
+
+@dg.op(name="fail_for_spcs_job")
+def _fail_with_text(config: FailureText) -> None:
+    raise dg.Failure(f"{config.asset}: {config.text}", allow_retries=False)
+
+
+@dg.job(
+    name="spcs_failure",
+    description="Fails with the text of a failed job, so that alerts on failed runs fire.",
+)
+def _failure_job() -> None:
+    _fail_with_text()
+
+
+FAILURE_JOB = _failure_job
+RETRY_JOB = dg.define_asset_job(
+    "spcs_retry",
+    selection=dg.AssetSelection.tag(events.JOB_ASSET, "true"),
+    description="Another attempt of an asset whose job failed.",
+)

@@ -1,0 +1,342 @@
+"""What the step of a job asset does: submit, then wait and record, or leave both to the sensor."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import dagster as dg
+
+from dagster_spcs import events
+from dagster_spcs.client import SpcsClient
+from dagster_spcs.errors import JobFailed, JobTimedOut, StatementError, SubmissionFailed
+from dagster_spcs.launch import (
+    LaunchedJob,
+    Overlap,
+    Place,
+    PlannedJob,
+    in_flight,
+    launch,
+    name_of,
+)
+from dagster_spcs.logtext import plain
+from dagster_spcs.modes import Decision, Mode, decide_for_run
+from dagster_spcs.names import JobName
+from dagster_spcs.partition_context import PartitionContext
+from dagster_spcs.recorded import already_recorded, asset_events
+from dagster_spcs.records import JobRecord
+from dagster_spcs.reports import JobReport, gather, ran_out_of_time
+from dagster_spcs.request import JobRequest
+from dagster_spcs.resource import SpcsJobResource
+from dagster_spcs.status import JobStatus
+from dagster_spcs.waiting import wait_and_stream
+
+_CANCELLED_WITHIN_SECONDS = 60.0
+"""An older job's grace is 30 seconds (page "Working with services")."""
+_FAILURE_LOG_BYTES = 2_000
+
+
+class JobStep:
+    """What the steps of one job asset have in common."""
+
+    def __init__(
+        self,
+        *,
+        build: Callable[[Any, Mapping[str, Any]], object],
+        key: dg.AssetKey,
+        compute_pool: str | None,
+        mode: Mode,
+        overlap: Overlap,
+        result_table: str | None,
+        resource_key: str,
+    ) -> None:
+        self.build = build
+        self.key = key
+        self.compute_pool = compute_pool
+        self.mode = mode
+        self.overlap = overlap
+        self.result_table = result_table
+        self.resource_key = resource_key
+
+    def __call__(
+        self, context: dg.AssetExecutionContext, arguments: Mapping[str, Any]
+    ) -> Iterator[Any]:
+        """Run the step and yield its results."""
+        if self.key not in context.selected_asset_keys:
+            yield self._check_alone(context)
+            return
+        resource: SpcsJobResource = getattr(context.resources, self.resource_key)
+        decision = decide_for_run(context, self.mode)
+        context.log.info(
+            f"{'Waiting for' if decision.blocking else 'Not waiting for'} the job:"
+            f" {decision.reason}."
+        )
+        with resource.get_client() as client:
+            run = _Run(self, context, resource, client, decision)
+            yield from run.execute(self._plan(context, arguments, resource, decision))
+
+    def _plan(
+        self,
+        context: dg.AssetExecutionContext,
+        arguments: Mapping[str, Any],
+        resource: SpcsJobResource,
+        decision: Decision,
+    ) -> list[PlannedJob]:
+        partitions: Sequence[str | None] = [None]
+        if context.has_partition_key:
+            partitions = [context.partition_key]
+        elif context.has_partition_key_range:
+            partitions = context.partition_keys
+        return [
+            self._planned(
+                context,
+                self.build(
+                    context if partition is None else PartitionContext(context, partition),
+                    arguments,
+                ),
+                resource,
+                partition,
+                decision,
+            )
+            for partition in partitions
+        ]
+
+    def _planned(
+        self,
+        context: dg.AssetExecutionContext,
+        request: object,
+        resource: SpcsJobResource,
+        partition: str | None,
+        decision: Decision,
+    ) -> PlannedJob:
+        if not isinstance(request, JobRequest):
+            raise TypeError(
+                f"the function of asset {self.key.to_user_string()} returned"
+                f" {type(request).__name__}; it must return a JobRequest"
+            )
+        pool = request.compute_pool or self.compute_pool or resource.compute_pool
+        if pool is None:
+            raise dg.Failure(
+                f"No compute pool for asset {self.key.to_user_string()}: name one in the"
+                " JobRequest, in spcs_job_asset(compute_pool=…) or in SpcsJobResource."
+            )
+        if request.query_warehouse is None and resource.query_warehouse is not None:
+            request = request.model_copy(update={"query_warehouse": resource.query_warehouse})
+        return PlannedJob(
+            request=request,
+            compute_pool=pool,
+            asset=tuple(self.key.path),
+            partition=partition,
+            run_id=context.run.run_id,
+            attempt=int(context.run.tags.get(events.ATTEMPT_TAG, "0")),
+            blocking=decision.blocking,
+        )
+
+    def _check_alone(self, context: dg.AssetExecutionContext) -> dg.AssetCheckResult:
+        """Evaluate the check by itself, from the last end that was recorded of the asset."""
+        last: tuple[float, events.JobEnd] | None = None
+        for at, event in asset_events(context.instance, self.key):
+            end = events.end_told_by(event)
+            if end is not None and (last is None or at > last[0]):
+                last = (at, end)
+        return dg.AssetCheckResult(
+            asset_key=self.key,
+            check_name=events.CHECK_NAME,
+            passed=last is not None and last[1].succeeded,
+            severity=dg.AssetCheckSeverity.WARN if last is None else dg.AssetCheckSeverity.ERROR,
+            description=(
+                "No job has ended yet."
+                if last is None
+                else f"The last job, {last[1].job_name}, ended {last[1].status}."
+            ),
+        )
+
+
+class _Run:
+    """One execution of a step."""
+
+    def __init__(
+        self,
+        step: JobStep,
+        context: dg.AssetExecutionContext,
+        resource: SpcsJobResource,
+        client: SpcsClient,
+        decision: Decision,
+    ) -> None:
+        self._step = step
+        self._context = context
+        self._resource = resource
+        self._client = client
+        self._decision = decision
+        database, schema = resource.place()
+        self._place = Place(database, schema, resource.prefix())
+        self._failures: list[JobFailed] = []
+        self._held_back: list[str] = []
+
+    def execute(self, planned: list[PlannedJob]) -> Iterator[Any]:
+        planned = self._settle_overlap(planned)
+        if not planned:
+            return
+        unfinished = {name_of(self._place, each) for each in planned}
+        try:
+            launched = self._launch(planned)
+            if not self._decision.blocking:
+                return
+            unfinished = {job.name for job in launched}
+            for job, record in wait_and_stream(
+                self._client,
+                launched,
+                poll_seconds=self._resource.poll_seconds,
+                emit=lambda line: print(line, flush=True),  # the run's compute log
+                warn=self._context.log.warning,
+            ):
+                unfinished.discard(job.name)
+                yield from self._record(job, record, alone=len(launched) == 1)
+        except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
+            if self._decision.blocking:
+                self._cancel(unfinished)
+            raise
+        if len(launched) > 1:
+            yield from self._conclude_range()
+        if self._failures:
+            raise dg.Failure(
+                "\n\n".join(str(failure) for failure in self._failures),
+                metadata={
+                    events.JOB_NAME: ", ".join(str(each.job.name) for each in self._failures)
+                },
+            )
+
+    def _launch(self, planned: Sequence[PlannedJob]) -> list[LaunchedJob]:
+        try:
+            launched = launch(
+                self._client,
+                self._place,
+                planned,
+                at_once=self._resource.submissions_at_once,
+                is_retry=self._context.op_execution_context.retry_number > 0,
+            )
+        except SubmissionFailed as error:
+            for name in error.started:
+                self._context.log.warning(f"{name} was started and goes on.")
+            raise
+        for job in launched:
+            self._context.log_event(
+                events.submitted_observation(
+                    job.identity,
+                    job.name,
+                    job.planned.compute_pool,
+                    account=self._resource.account(),
+                    adopted=job.adopted,
+                )
+            )
+        return launched
+
+    def _settle_overlap(self, planned: list[PlannedJob]) -> list[PlannedJob]:
+        if self._step.overlap == "allow":
+            return planned
+        wanted = []
+        in_the_way: list[JobRecord] = []
+        skipped: list[str] = []
+        others_of = in_flight(self._client, self._place, planned)
+        for each, others in zip(planned, others_of, strict=True):
+            what = self._step.key.to_user_string()
+            if each.partition is not None:
+                what += f" {each.partition}"
+            if others and self._step.overlap == "skip":
+                names = ", ".join(str(job.name) for job in others)
+                skipped.append(f"Starting nothing for {what}: {names} is in flight.")
+            else:
+                in_the_way += others
+                wanted.append(each)
+        for text in skipped:
+            self._context.log.warning(text)
+        if skipped and self._decision.blocking:
+            # Something in this run waits for a result that this run will not have.
+            raise dg.Failure(
+                "\n".join(skipped) + '\nWait for it, or use overlap="cancel_previous" or "allow".'
+            )
+        self._clear(in_the_way)
+        return wanted
+
+    def _clear(self, jobs: Sequence[JobRecord]) -> None:
+        """Cancel older jobs and wait for their end, so that two never write one table."""
+        for job in jobs:
+            self._context.log.info(f"Cancelling {job.name}, in flight for the same.")
+            if job.status is not JobStatus.CANCELLING:
+                self._client.cancel(job.name)
+        try:
+            for _ in self._client.wait(
+                [job.name for job in jobs],
+                poll_seconds=min(1.0, self._resource.poll_seconds),
+                timeout_seconds=_CANCELLED_WITHIN_SECONDS,
+            ):
+                pass
+        except JobTimedOut as error:
+            self._context.log.warning(f"Cancelled, and not ended yet: {error}")
+
+    def _record(self, job: LaunchedJob, record: JobRecord, *, alone: bool) -> Iterator[Any]:
+        if already_recorded(self._context.instance, [(record, job.identity)]) == [True]:
+            self._context.log.info(f"The end of {job.name} was recorded before.")
+            return
+        if not alone and self._decision.feeds_run and record.status.is_success:
+            # Its event comes with the step's result, which what is downstream waits for. If
+            # another partition fails there is no result, and the sensor records this one.
+            self._held_back.append(job.identity.partition or "")
+        report = self._report(job, record)
+        metadata = events.job_metadata(report, job.identity, account=self._resource.account())
+        if not report.succeeded:
+            last_lines = plain(report.log.lines, _FAILURE_LOG_BYTES)
+            self._failures.append(JobFailed(record, report.exit_codes, last_lines))
+        if alone and report.succeeded:
+            yield dg.MaterializeResult(
+                asset_key=self._step.key,
+                metadata=metadata,
+                tags=events.finished_tags(report),
+                check_results=[events.check_result(report, job.identity)],
+            )
+        elif job.identity.partition in self._held_back:
+            self._context.add_asset_metadata(
+                metadata, asset_key=self._step.key, partition_key=job.identity.partition
+            )
+        else:
+            own, _ = events.finished_events(report, job.identity, metadata)
+            assert not isinstance(own, dg.AssetCheckEvaluation)
+            self._context.log_event(own)
+            if alone:
+                yield events.check_result(report, job.identity)
+
+    def _report(self, job: LaunchedJob, record: JobRecord) -> JobReport:
+        table = self._step.result_table
+        [report] = gather(
+            self._client,
+            [record],
+            source=self._resource.metadata_source(),
+            last_lines=self._resource.log_lines,
+            tables={} if table is None else {record.name: table},
+        )
+        return replace(report, timed_out=ran_out_of_time(record, job.identity))
+
+    def _conclude_range(self) -> Iterator[Any]:
+        names = ", ".join(str(each.job.name) for each in self._failures)
+        check = dg.AssetCheckResult(
+            asset_key=self._step.key,
+            check_name=events.CHECK_NAME,
+            passed=not self._failures,
+            severity=dg.AssetCheckSeverity.ERROR,
+            description=f"Failed: {names}" if names else "All jobs ended DONE",
+        )
+        if self._held_back and not self._failures:
+            yield dg.MaterializeResult(asset_key=self._step.key, check_results=[check])
+        else:
+            yield check
+
+    def _cancel(self, names: Iterable[JobName]) -> None:
+        refused = self._client.cancel_many(
+            sorted(names), at_once=self._resource.submissions_at_once
+        )
+        for name, error in refused.items():
+            if not (isinstance(error, StatementError) and error.errno == _NOT_THERE):
+                self._context.log.error(f"{name} could not be cancelled and goes on: {error}")
+        self._context.log.info("The run was terminated: its jobs are cancelled.")
+
+
+_NOT_THERE = 2003
