@@ -82,6 +82,7 @@ class Account:
     """Session tokens of running containers, and their jobs."""
     _last_id: int = 0
     _changed: dict[int, asyncio.Event] = field(default_factory=dict)
+    _unwritten: dict[int, Job] = field(default_factory=dict)
 
     def load(self) -> None:
         """Read the store; jobs that were at work when the emulator died failed with it."""
@@ -208,11 +209,25 @@ class Account:
         self.changed(job)
 
     def changed(self, job: Job) -> None:
-        """Write a job down and wake whoever waits for it."""
-        self.store.put("job", str(job.id), job.to_json())
+        """Write a job down and wake whoever waits for it.
+
+        Changes of one turn of the event loop are written together, before any answer is sent.
+        """
+        self._unwritten[job.id] = job
+        if len(self._unwritten) == 1:
+            try:
+                asyncio.get_running_loop().call_soon(self.write)
+            except RuntimeError:  # no loop yet: the emulator is just reading its store
+                self.write()
         event = self._changed.pop(job.id, None)
         if event is not None:
             event.set()
+
+    def write(self) -> None:
+        """Write down the jobs that changed."""
+        for job in self._unwritten.values():
+            self.store.put("job", str(job.id), job.to_json())
+        self._unwritten.clear()
 
     async def wait_for_change(self, job: Job, timeout: float | None) -> bool:
         """Wait for the next change of a job; False if the time was up first."""

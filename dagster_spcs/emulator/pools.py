@@ -77,7 +77,13 @@ class ComputePool:
         except asyncio.CancelledError:
             if future.done() and not future.cancelled():
                 self.leave(future.result())
+            self._serve()  # whoever stood behind may fit where this one did not
             raise
+
+    def resize(self, min_nodes: int, max_nodes: int) -> None:
+        """Change the number of nodes; instances that waited for one may start."""
+        self.min_nodes, self.max_nodes = min_nodes, max_nodes
+        self._serve()
 
     def leave(self, place: Place) -> None:
         """Give room back."""

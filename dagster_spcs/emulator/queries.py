@@ -19,6 +19,8 @@ class Query:
     user: str
     request_id: str
     task: asyncio.Task[Answer]
+    is_async: bool = False
+    """Whether the client asked to be told of the result later."""
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
 
@@ -37,7 +39,7 @@ class Queries:
         work: Coroutine[Any, Any, Answer],
     ) -> Query:
         """Begin a query."""
-        query = Query(session_token, user, request_id, asyncio.create_task(work), query_id)
+        query = Query(session_token, user, request_id, asyncio.create_task(work), id=query_id)
         self._queries[query.id] = query
         while len(self._queries) > _KEPT:
             oldest = next(iter(self._queries.values()))
@@ -50,6 +52,12 @@ class Queries:
         """Return a query of this user, whose other sessions may ask for its result too."""
         query = self._queries.get(query_id)
         return query if query is not None and query.user == user else None
+
+    def follow(self, old_token: str, new_token: str) -> None:
+        """Let the queries of a session go on under its renewed token."""
+        for query in self._queries.values():
+            if query.session_token == old_token:
+                query.session_token = new_token
 
     def abort(self, request_id: str, session_token: str) -> None:
         """Cancel the statement that was sent with this request id."""

@@ -150,6 +150,7 @@ class Emulator:
         finally:
             self._wire.close()
             await runner.close()
+            account.write()
             account.store.close()
 
     def _bind(self) -> socket.socket:

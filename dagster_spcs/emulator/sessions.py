@@ -26,6 +26,11 @@ class Session:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     """A connection below runs one statement at a time."""
 
+    def renew(self) -> None:
+        """Take new tokens; all else of the session goes on."""
+        self.token = secrets.token_urlsafe(32)
+        self.master_token = secrets.token_urlsafe(32)
+
     def resolve(self, parts: tuple[str, ...], verb: str = "statement") -> ObjectName:
         """Return the full name for one of one to three parts; 90105 or 90106 if it cannot be."""
         *place, name = parts

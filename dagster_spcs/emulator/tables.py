@@ -38,7 +38,7 @@ _CREATE_DATABASE = re.compile(
 _ROWS_PLACE = '"_fs_global"."main"'
 _NOWHERE = "_fs_global.main"
 _KEPT_RESULTS = 200
-_KEPT_ANSWERS = 50
+_KEPT_ROWS = 20_000
 _DUCKDB: dict[ColumnType, str] = {
     "text": "VARCHAR",
     "fixed": "BIGINT",
@@ -110,9 +110,13 @@ class Tables:
         """Make a session known to fakesnow's server."""
         fakesnow_sessions[session.token] = session.connection
 
+    def unregister(self, session: Session) -> bool:
+        """Let fakesnow's server forget a session's token; False if it did not know it."""
+        return fakesnow_sessions.pop(session.token, None) is not None
+
     def forget(self, session: Session) -> None:
         """End a session."""
-        if fakesnow_sessions.pop(session.token, None) is not None:
+        if self.unregister(session):
             session.connection.close()
 
     async def run(self, session: Session, body: dict[str, Any], base_url: str) -> JSONResponse:
@@ -203,7 +207,10 @@ class Tables:
     def keep(self, query_id: str, answer: Result) -> None:
         """Let RESULT_SCAN find an answer of ours."""
         self.answers[query_id] = answer
-        if len(self.answers) > _KEPT_ANSWERS:
+        # Bounded by rows: a listing of 10,000 jobs takes megabytes.
+        while sum(len(each.rows) for each in self.answers.values()) > _KEPT_ROWS:
+            self.answers.popitem(last=False)
+        while len(self.answers) > _KEPT_RESULTS:
             self.answers.popitem(last=False)
 
     def rename_result(self, old: str, new: str) -> None:

@@ -161,13 +161,16 @@ class Wire:
             raise _Refused(
                 "390114", "Authentication token has expired. The user must sign in again."
             )
-        del self._sessions[session.token]
-        fresh = Session(session.connection, session.user, session.role, session.warehouse)
-        self._sessions[fresh.token] = fresh
-        self._tables.register(fresh)
+        old = session.token
+        del self._sessions[old]
+        self._tables.unregister(session)
+        session.renew()
+        self._sessions[session.token] = session
+        self._tables.register(session)
+        self._queries.follow(old, session.token)
         data = {
-            "sessionToken": fresh.token,
-            "masterToken": fresh.master_token,
+            "sessionToken": session.token,
+            "masterToken": session.master_token,
             "validityInSecondsST": 3600,
             "validityInSecondsMT": 14400,
         }
@@ -189,6 +192,7 @@ class Wire:
         work = self._run(session, body, query_id, request)
         query = self._queries.start(query_id, session.token, session.user, request_id, work)
         if body.get("asyncExec"):
+            query.is_async = True
             return JSONResponse(_in_progress(query, _IN_PROGRESS_ASYNC))
         return await self._answer(query)
 
@@ -205,7 +209,12 @@ class Wire:
             return JSONResponse(_in_progress(query, _IN_PROGRESS))
         if query.task.cancelled():
             return JSONResponse(_failure(cancelled(), query.id))
-        return JSONResponse(query.task.result())
+        answer = query.task.result()
+        response = JSONResponse(answer)
+        if not query.is_async:  # delivered, and nobody asks for it again
+            for rows in ("rowset", "rowsetBase64"):
+                (answer.get("data") or {}).pop(rows, None)
+        return response
 
     async def _monitor(self, request: Request) -> Response:
         session = self._known(request)

@@ -124,3 +124,25 @@ def test_a_suspended_pool_shows_it() -> None:
     assert one.state == "IDLE"
     one.suspended = True
     assert one.state == "SUSPENDED"
+
+
+def test_place_is_given_on_when_the_first_in_line_leaves() -> None:
+    """Whoever waits behind one that gives up is served at once, and so is a grown pool."""
+
+    async def scene() -> None:
+        crowded = pool(1)
+        asking(crowded, 2)
+        large, small = asking(crowded, 3), asking(crowded, 1)
+        await settle()
+        assert not small.done()
+        large.cancel()
+        await settle()
+        assert small.done()
+        another = asking(crowded, 3)
+        await settle()
+        assert not another.done()
+        crowded.resize(1, 2)
+        await settle()
+        assert another.done()
+
+    run(scene())
