@@ -6,6 +6,7 @@ code 0 only if each of the three assets has exactly one materialization.
 """
 
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -53,9 +54,9 @@ def main() -> int:
             tempfile.TemporaryDirectory(prefix="dagster-spcs-demo-") as folder,
         ):
             return Demo(Path(folder)).run()
-    except local.Interrupted as interrupted:
+    except local.Interrupted:
         print("\nInterrupted; everything that was started has been ended.", file=sys.stderr)
-        return 128 + interrupted.number
+        return 128 + (local.interrupted_by() or signal.SIGINT)
     except DemoFailed as failure:
         print(f"\nThe demo failed: {failure}", file=sys.stderr)
         return 1
@@ -115,11 +116,10 @@ class Demo:
             yield
 
     def _load_reviews(self, defs: "dg.Definitions", instance: "dg.DagsterInstance") -> None:
-        result = defs.resolve_implicit_global_asset_job_def().execute_in_process(
-            instance=instance,
+        result = _execute(
+            defs.resolve_implicit_global_asset_job_def(),
+            instance,
             asset_selection=[_key("sample_reviews")],
-            run_config=_QUIET,
-            raise_on_error=False,
         )
         if not result.success:
             raise DemoFailed("the reviews could not be loaded (see the run's log above)")
@@ -130,9 +130,7 @@ class Demo:
 
     def _submit(self, defs: "dg.Definitions", instance: "dg.DagsterInstance") -> Submission:
         begun = time.monotonic()
-        result = defs.resolve_job_def("refresh").execute_in_process(
-            instance=instance, run_config=_QUIET, raise_on_error=False
-        )
+        result = _execute(defs.resolve_job_def("refresh"), instance)
         if not result.success:
             raise DemoFailed("the run that submits both jobs failed (see its log above)")
         submission = Submission(time.monotonic() - begun, result.run_id)
@@ -266,6 +264,21 @@ def _last_line(client: "SpcsClient", job: "JobRecord") -> str:
         return ""
     lines = client.node_logs(job.name, client.containers(job.name), last_lines=1).lines
     return lines[-1].text if lines else ""
+
+
+def _execute(
+    job: "dg.JobDefinition", instance: "dg.DagsterInstance", **options: Any
+) -> "dg.ExecuteInProcessResult":
+    import dagster as dg
+
+    try:
+        return job.execute_in_process(
+            instance=instance, run_config=_QUIET, raise_on_error=False, **options
+        )
+    except dg.DagsterExecutionInterruptedError:
+        # Dagster has handlers of its own while a run executes.
+        local.note_interruption()
+        raise local.Interrupted from None
 
 
 def _key(asset: str) -> "dg.AssetKey":

@@ -5,13 +5,23 @@ import socket
 import sys
 from pathlib import Path
 
+from dagster_spcs.emulator import DataFolderInUse
 from definitions import local
+
+# No telemetry, and no form over the first page; yours to change, it is written once.
+_INSTANCE = "telemetry:\n  enabled: false\nnux:\n  enabled: false\n"
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 65_535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port from 1 to 65535")
+    return int(text)
 
 
 def main() -> int:
     """Serve and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m definitions.dev", description=__doc__)
-    parser.add_argument("--port", type=int, default=3000, help="of Dagster's UI")
+    parser.add_argument("--port", type=_port, default=3000, help="of Dagster's UI")
     port = parser.parse_args().port
     if not _free(port):
         print(
@@ -21,6 +31,8 @@ def main() -> int:
         return 1
     home = Path(".dagster").absolute()
     home.mkdir(exist_ok=True)
+    if not (home / "dagster.yaml").exists():
+        (home / "dagster.yaml").write_text(_INSTANCE)
     try:
         with (
             local.interruptible(),
@@ -36,6 +48,9 @@ def main() -> int:
     except local.Interrupted:
         print("Ended.", flush=True)
         return 0
+    except DataFolderInUse as error:
+        print(f"{error}\nIs `make dev` running already?", file=sys.stderr)
+        return 1
 
 
 def _free(port: int) -> bool:

@@ -70,11 +70,13 @@ def process(
 
 
 def end_group(started: subprocess.Popen[bytes]) -> None:
-    """TERM to a process group, and KILL to what is left of it."""
+    """TERM to the leader of a process group, then to the group, and KILL to what is left."""
     with contextlib.suppress(ProcessLookupError):
-        os.killpg(started.pid, signal.SIGTERM)
+        started.terminate()  # it ends its own children in order
     with contextlib.suppress(subprocess.TimeoutExpired):
         started.wait(_ENDS_WITHIN_SECONDS)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(started.pid, signal.SIGTERM)
     until = time.monotonic() + _ENDS_WITHIN_SECONDS
     while _group_alive(started.pid) and time.monotonic() < until:
         time.sleep(0.05)  # grandchildren end after the leader; there is nothing to wait on
@@ -92,22 +94,48 @@ def _group_alive(group: int) -> bool:
 
 
 class Interrupted(BaseException):
-    """SIGINT or SIGTERM came."""
+    """A signal asked for the end."""
 
-    def __init__(self, number: int) -> None:
-        self.number = number
-        super().__init__(number)
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_received: list[int] = []
 
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Turn the first SIGINT or SIGTERM into ``Interrupted``; later ones do not stop clean-up."""
+    """Turn the first signal into ``Interrupted``; later ones do not stop the clean-up.
+
+    Other libraries put handlers of their own around their work and raise errors of their own;
+    ``interrupted_by`` tells whether a signal was behind one.
+    """
 
     def interrupt(number: int, _: object) -> None:
-        for each in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(each, signal.SIG_IGN)
-        raise Interrupted(number)
+        _received.append(number)
+        _ignore()
+        raise Interrupted
 
-    for each in (signal.SIGINT, signal.SIGTERM):
+    for each in _SIGNALS:
         signal.signal(each, interrupt)
-    yield
+    try:
+        yield
+    except KeyboardInterrupt:
+        _received.append(signal.SIGINT)
+        raise Interrupted from None
+    finally:
+        _ignore()
+
+
+def interrupted_by() -> int | None:
+    """Return the signal that asked for the end, if one did."""
+    return _received[0] if _received else None
+
+
+def note_interruption() -> None:
+    """Remember that somebody else's handler took the signal."""
+    _received.append(signal.SIGINT)
+    _ignore()
+
+
+def _ignore() -> None:
+    for each in _SIGNALS:
+        signal.signal(each, signal.SIG_IGN)

@@ -10,6 +10,13 @@ Needs the extra ``dagster-spcs[emulator]``.
 
 from dagster_spcs.emulator.account import Settings
 from dagster_spcs.emulator.images import UnreadableImage
-from dagster_spcs.emulator.server import CONNECTION_NAME, CannotListen, Emulator
+from dagster_spcs.emulator.server import CONNECTION_NAME, CannotListen, DataFolderInUse, Emulator
 
-__all__ = ["CONNECTION_NAME", "CannotListen", "Emulator", "Settings", "UnreadableImage"]
+__all__ = [
+    "CONNECTION_NAME",
+    "CannotListen",
+    "DataFolderInUse",
+    "Emulator",
+    "Settings",
+    "UnreadableImage",
+]

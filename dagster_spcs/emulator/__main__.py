@@ -8,7 +8,13 @@ import threading
 import warnings
 from pathlib import Path
 
-from dagster_spcs.emulator import CONNECTION_NAME, CannotListen, Emulator, UnreadableImage
+from dagster_spcs.emulator import (
+    CONNECTION_NAME,
+    CannotListen,
+    DataFolderInUse,
+    Emulator,
+    UnreadableImage,
+)
 
 _DEFAULT_FILE = Path(".spcs-emulator/connections.toml")
 
@@ -73,11 +79,11 @@ def main(arguments: list[str] | None = None) -> int:
         compute_pools=dict(options.compute_pool),
     )
     ended = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: ended.set())
     try:
         emulator.start()
-    except (CannotListen, UnreadableImage) as error:
+    except (CannotListen, DataFolderInUse, UnreadableImage) as error:
         print(f"dagster-spcs emulator: {error}", file=sys.stderr)
         return 1
     try:
@@ -93,7 +99,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def quiet() -> None:
     """Keep to itself what fakesnow says of each statement; errors reach the client anyway."""
-    logging.getLogger("fakesnow.server").setLevel(logging.CRITICAL)
+    for chatty in ("fakesnow.server", "sqlglot"):  # both print statements, secrets included
+        logging.getLogger(chatty).setLevel(logging.CRITICAL)
     warnings.filterwarnings("ignore", message="Arrow output", category=UserWarning)
 
 

@@ -30,7 +30,7 @@ _OUR_FUNCTIONS = re.compile(
     r"|CURRENT_(?:ROLE|WAREHOUSE|USER|ACCOUNT|ORGANIZATION)",
     re.IGNORECASE,
 )
-_REPLACED = re.compile(r"TABLE|CURRENT_\w+|LAST_QUERY_ID", re.IGNORECASE)
+_REPLACED = re.compile(r"TABLE|CURRENT_\w+|LAST_QUERY_ID|SYSTEM\$\w+", re.IGNORECASE)
 _LOOKING = ("SHOW", "DESC", "DESCRIBE")
 
 
@@ -85,6 +85,12 @@ async def _function_call(
         handler = SYSTEM_FUNCTIONS.get(token.value.upper())
         if handler is None:
             raise not_emulated(token.value.upper())
+        whole = Words(words.text[token.start :])
+        whole.step()
+        whole.expect("(")
+        whole.until_closed()
+        if whole.here.kind is not Kind.END:
+            return None  # part of a larger query
         words.step()
         words.expect("(")
         return await _call(handler, words, context)
@@ -128,6 +134,8 @@ async def _rewrite(text: str, binds: Sequence[str | None], context: Context) -> 
                 if result is not None:
                     replacement = await asyncio.to_thread(context.tables.put_rows, result)
                     tables.append(replacement)
+            elif replacement is None and token.value.upper() in SYSTEM_FUNCTIONS:
+                replacement = await _system_value(words, context)
             if replacement is not None:
                 pieces += [text[done : token.start], replacement]
                 done = token.start + words.behind
@@ -161,10 +169,26 @@ def _session_function(words: Words, context: Context, *, is_first_of_column: boo
     if not called and name != "CURRENT_USER":  # the one that needs no parentheses
         return None
     value = values[name]
-    text = "NULL" if value is None else "'" + value.replace("'", "''") + "'"
+    text = _literal(value)
     # A column is named after the function, as an account names it.
     is_column = is_first_of_column and (words.at(",") or words.here.kind is Kind.END)
     return f'{text} AS "{name}{"()" if called else ""}"' if is_column else text
+
+
+async def _system_value(words: Words, context: Context) -> str:
+    """Return the value of a system function within a larger query, as SQL."""
+    handler = SYSTEM_FUNCTIONS[words.word()]
+    words.expect("(")
+    binds = words.binds_left
+    result = await _call(handler, Words(f"{words.until_closed()})", binds), context)
+    assert isinstance(result, Result)
+    return _literal(result.rows[0][0])
+
+
+def _literal(value: str | None) -> str:
+    if value is None:
+        return "NULL"
+    return "'" + value.replace("\\", "\\\\").replace("'", "''") + "'"
 
 
 async def _table_function(words: Words, context: Context) -> Result | None:

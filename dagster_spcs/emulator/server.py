@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import fcntl
 import json
 import secrets
 import socket
@@ -29,6 +30,10 @@ _DEFAULT_FAMILY = "CPU_X64_S"
 
 class CannotListen(OSError):
     """The address is taken or not this machine's."""
+
+
+class DataFolderInUse(OSError):
+    """Another emulator keeps its data in the folder."""
 
 
 class Emulator:
@@ -113,6 +118,7 @@ class Emulator:
 
         Raises:
             CannotListen: naming address and reason.
+        DataFolderInUse: if another emulator has the data folder.
             UnreadableImage: for a build context without a usable Dockerfile.
         """
         listener = self._stack.enter_context(self._bind())
@@ -169,10 +175,22 @@ class Emulator:
             ) from error
         return listener
 
+    def _lock(self, folder: Path) -> None:
+        # Before anything is read: who starts anew declares what was at work as failed.
+        file = self._stack.enter_context((folder / "lock").open("w"))
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise DataFolderInUse(
+                f"the data in {folder} is in use by another emulator. End that one, or choose"
+                " another --data-dir."
+            ) from None
+
     def _build(self, scratch: Path) -> tuple[Account, Tables]:
         data = self._data_dir
         folder = data or scratch
         folder.mkdir(parents=True, exist_ok=True)
+        self._lock(folder)
         tables_folder = None if data is None else data / "tables"
         if tables_folder is not None:
             tables_folder.mkdir(exist_ok=True)

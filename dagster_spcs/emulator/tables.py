@@ -4,6 +4,7 @@ fakesnow keeps its sessions in a module-wide mapping; ours are put there under o
 the data of one emulator, so several emulators in one process share nothing.
 """
 
+import atexit
 import itertools
 import json
 import re
@@ -31,6 +32,8 @@ from dagster_spcs.emulator.jobs import ObjectName
 from dagster_spcs.emulator.sessions import Session
 from dagster_spcs.emulator.words import Words
 
+# fakesnow makes the folder of all internal stages when it is imported, and leaves it behind.
+atexit.register(shutil.rmtree, stage.LOCAL_BUCKET_PATH, ignore_errors=True)
 _CREATE_DATABASE = re.compile(
     r"\s*CREATE\s+(?:OR\s+REPLACE\s+)?(?:TRANSIENT\s+)?DATABASE\s+(?:IF\s+NOT\s+EXISTS\s+)?",
     re.IGNORECASE,

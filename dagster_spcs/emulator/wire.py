@@ -22,11 +22,19 @@ from starlette.routing import Route
 
 from dagster_spcs.emulator import dispatch
 from dagster_spcs.emulator.account import Account
-from dagster_spcs.emulator.answers import Result, Rewritten, SqlError, cancelled, internal_error
+from dagster_spcs.emulator.answers import (
+    Result,
+    Rewritten,
+    SqlError,
+    cancelled,
+    internal_error,
+    not_emulated,
+)
 from dagster_spcs.emulator.queries import Answer, Queries, Query
 from dagster_spcs.emulator.registry import Context
 from dagster_spcs.emulator.runner import Runner
 from dagster_spcs.emulator.sessions import Session
+from dagster_spcs.emulator.spelling import respell, unknown_statement
 from dagster_spcs.emulator.tables import Tables
 
 ANSWER_WITHIN_SECONDS = 45.0
@@ -34,6 +42,8 @@ ANSWER_WITHIN_SECONDS = 45.0
 _LOGGER = logging.getLogger("dagster_spcs.emulator")
 _IN_PROGRESS = "333333"
 _IN_PROGRESS_ASYNC = "333334"
+_CANNOT_READ = ("001003", "009999", "261000")
+"""How fakesnow answers what it cannot parse, or has not implemented."""
 _SERVER_VERSION = "9.40.0"
 _KEPT_STATEMENTS = 100_000
 
@@ -290,8 +300,14 @@ class Wire:
     async def _fakesnow(
         self, session: Session, body: dict[str, Any], query_id: str, request: Request
     ) -> Answer:
-        response = await self._tables.run(session, body, request.headers.get("host", ""))
+        text = str(body.get("sqlText") or "")
+        readable = {**body, "sqlText": respell(text)}
+        response = await self._tables.run(session, readable, request.headers.get("host", ""))
         answer: Answer = json.loads(bytes(response.body))
+        if not answer.get("success") and answer.get("code") in _CANNOT_READ:
+            unknown = unknown_statement(text)
+            if unknown is not None:
+                raise not_emulated(unknown)
         data = answer.get("data") or {}
         own_id = data.get("queryId")
         if own_id:

@@ -140,6 +140,23 @@ class Words:
         """How many binds were read."""
         return self._next_bind
 
+    @property
+    def binds_left(self) -> list[str | None]:
+        """The binds that were not read."""
+        return self._binds[self._next_bind :]
+
+    def until_closed(self) -> str:
+        """Step behind the parenthesis that closes this level; return the text before it."""
+        start = self.here.start
+        depth = 1
+        while depth:
+            if self.here.kind is Kind.END:
+                raise self.unexpected("expected )")
+            depth += self.at("(") - self.at(")")
+            self._next_bind += self.here.kind is Kind.BIND
+            self._at += 1
+        return self.text[start : self._tokens[self._at - 1].start]
+
     def began(self, *words: str) -> bool:
         """Whether the statement's first words are these."""
         return leading_words(self.text, len(words)) == list(words)

@@ -112,3 +112,28 @@ def test_images_of_a_repository_are_listed(lab: Lab) -> None:
     lab.rows("CREATE IMAGE REPOSITORY IF NOT EXISTS IMAGES")
     shown = lab.rows("SHOW IMAGES IN IMAGE REPOSITORY IMAGES")
     assert {row["image_name"] for row in shown} == {"shell", "python"}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        pytest.param("CREATE SECRET S TYPE = GENERIC_STRING SECRET_STRING = 'x'", id="secret"),
+        pytest.param("CREATE SERVICE S IN COMPUTE POOL CPU_S", id="service"),
+        pytest.param("SHOW GRANTS TO ROLE PUBLIC", id="grants"),
+        pytest.param("SHOW SERVICE VOLUMES IN SERVICE S", id="volumes"),
+        pytest.param("REMOVE @S/f", id="remove"),
+        pytest.param("SELECT SYSTEM$ALLOWLIST()", id="system-function"),
+    ],
+)
+def test_what_is_not_known_is_refused_by_name(lab: Lab, statement: str) -> None:
+    """An unsupported statement is told as that, not as a mistake in its spelling."""
+    with pytest.raises(ProgrammingError, match="Unsupported feature") as refused:
+        lab.rows(statement)
+    assert refused.value.errno == 2
+
+
+def test_log_split_into_lines_by_sql(lab: Lab) -> None:
+    """A system function may be part of a larger query."""
+    job = lab.run(r"""printf '%s\n' "it's" 'a\b'""")
+    query = f"SELECT 1 AS N, SYSTEM$GET_SERVICE_LOGS('{job}', 0, 'main') || '!' AS L"
+    assert lab.row(query) == {"N": 1, "L": "it's\na\\b!"}

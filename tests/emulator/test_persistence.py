@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import snowflake.connector
 
+from dagster_spcs.emulator import DataFolderInUse
 from tests.support.emulators import POOL, Lab, new_emulator, open_lab, until
 
 SERVE = """
@@ -129,3 +130,19 @@ def test_nothing_is_kept_without_a_folder(tmp_path: Path) -> None:
         lab = Lab(connection)
         assert lab.rows("SHOW TABLES LIKE 'T'") == []
         assert lab.history(name) == []
+
+
+def test_second_emulator_on_one_folder_is_refused(tmp_path: Path) -> None:
+    """Who comes second is told so, and what the first runs is left alone."""
+    data = tmp_path / "data"
+    with new_emulator(tmp_path / "first", data_dir=data) as first, open_lab(first) as connection:
+        lab = Lab(connection)
+        job = lab.submit("sleep 60")
+        lab.wait(job, "RUNNING")
+
+        with pytest.raises(DataFolderInUse, match="in use by another emulator"):
+            new_emulator(tmp_path / "second", data_dir=data).start()
+
+        assert lab.describe(job)["status"] == "RUNNING"
+    with new_emulator(tmp_path / "third", data_dir=data) as third, open_lab(third) as connection:
+        assert Lab(connection).describe(job)["status"] == "INTERNAL_ERROR"

@@ -1,7 +1,7 @@
-"""Databases, stages and session parameters, where fakesnow's grammar falls short of Snowflake's."""
+"""Databases, stages and sessions, where fakesnow's grammar falls short of Snowflake's."""
 
 from dagster_spcs.emulator.answers import Result, Rewritten, does_not_exist
-from dagster_spcs.emulator.registry import Context, handles
+from dagster_spcs.emulator.registry import SYSTEM_FUNCTIONS, Context, handles
 from dagster_spcs.emulator.statements.jobs import drop
 from dagster_spcs.emulator.words import Words
 
@@ -57,3 +57,14 @@ def set_query_tag(words: Words, context: Context) -> Result:
     """A query tag is for the query history, which is not kept here."""
     words.rest()
     return Result.status("Statement executed successfully.")
+
+
+def cancel_all_queries(words: Words, context: Context) -> Result:
+    """``SYSTEM$CANCEL_ALL_QUERIES(<session id>)``, which Snowpark sends when it closes."""
+    words.number()
+    words.expect(")")
+    words.end()
+    return Result.value("SYSTEM$CANCEL_ALL_QUERIES", "All queries terminated.")
+
+
+SYSTEM_FUNCTIONS["SYSTEM$CANCEL_ALL_QUERIES"] = cancel_all_queries

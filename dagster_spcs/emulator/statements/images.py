@@ -70,9 +70,11 @@ def drop_repository(words: Words, context: Context) -> Result:
     return Result.status(f"{name[2]} successfully dropped.")
 
 
-@handles("SHOW IMAGES IN IMAGE REPOSITORY")
+@handles("SHOW IMAGES")
 def show_images(words: Words, context: Context) -> Result:
-    """``SHOW IMAGES IN IMAGE REPOSITORY <name>``: those the emulator was given."""
+    """``SHOW IMAGES [LIKE …] IN IMAGE REPOSITORY <name>``: those the emulator was given."""
+    pattern = like(words.string()) if words.take("LIKE") else None
+    words.expect("IN", "IMAGE", "REPOSITORY")
     name = context.session.resolve(words.object_name(), "SHOW")
     words.end()
     if name not in context.account.repositories:
@@ -83,5 +85,6 @@ def show_images(words: Words, context: Context) -> Result:
         (None, path.rpartition("/")[2], tag or "latest", image.digest, f"{path}:{tag or 'latest'}")
         for path, tag, image in context.account.images.listed()
         if path.rpartition("/")[0] == folder
+        and (pattern is None or pattern.fullmatch(path.rpartition("/")[2]))
     ]
     return Result(tuple(Column(column) for column in names.split()), rows)

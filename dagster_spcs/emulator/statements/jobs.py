@@ -199,6 +199,14 @@ def show_endpoints(words: Words, context: Context) -> Result:
     return Result(tuple(Column(name) for name in names), [])
 
 
+@handles("SHOW ROLES IN SERVICE")
+def show_roles(words: Words, context: Context) -> Result:
+    """``SHOW ROLES IN SERVICE <name>``: none, for there are no endpoints to use."""
+    context.account.job(context.session.resolve(words.object_name(), "SHOW"))
+    words.end()
+    return Result((Column("created_on"), Column("name"), Column("comment")), [])
+
+
 @handles("DROP SERVICE")
 async def drop_service(words: Words, context: Context) -> Result:
     """``DROP SERVICE [IF EXISTS] <name> [FORCE]``: the service goes, its history row stays."""

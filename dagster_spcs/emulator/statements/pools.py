@@ -1,5 +1,6 @@
 """Compute pools."""
 
+import json
 from typing import Any
 
 from dagster_spcs.emulator.answers import (
@@ -11,7 +12,7 @@ from dagster_spcs.emulator.answers import (
 )
 from dagster_spcs.emulator.families import FAMILIES
 from dagster_spcs.emulator.pools import ComputePool
-from dagster_spcs.emulator.registry import Context, handles
+from dagster_spcs.emulator.registry import SYSTEM_FUNCTIONS, Context, handles
 from dagster_spcs.emulator.statements.jobs import drop, like, limit_clause
 from dagster_spcs.emulator.words import Kind, Words
 
@@ -218,3 +219,15 @@ def show_families(words: Words, context: Context) -> Result:
     return Result(
         tuple(Column(name, "fixed" if name in numbers else "text") for name in names), rows
     )
+
+
+def pool_status(words: Words, context: Context) -> Result:
+    """``SYSTEM$GET_COMPUTE_POOL_STATUS('<name>')``: JSON; the keys clients print."""
+    pool = context.account.pool(Words(words.string()).identifier())
+    words.expect(")")
+    words.end()
+    status = {"name": pool.name, "status": pool.state, "message": ""}
+    return Result.value("SYSTEM$GET_COMPUTE_POOL_STATUS", json.dumps(status))
+
+
+SYSTEM_FUNCTIONS["SYSTEM$GET_COMPUTE_POOL_STATUS"] = pool_status
