@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test check fix clean
+.PHONY: help demo dev test lint check fix clean
 
 help: ## List the tasks
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -26,10 +26,12 @@ dev: $(INSTALLED) ## Emulator and Dagster's UI on port 3000 (PORT=n changes it)
 test: $(INSTALLED) ## Run every test
 	$(BIN)/python -m pytest
 
-check: $(INSTALLED) ## Format, lint, types and the fast tests
+lint: $(INSTALLED) ## Format, lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+check: lint ## The same and the fast tests
 	$(BIN)/python -m pytest -m 'not slow' -q
 
 fix: $(INSTALLED) ## Format and mend what the linter can
