@@ -16,7 +16,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from definitions import local, settings
+from definitions import settings
+from definitions.interruption import (
+    Interrupted,
+    end_if_interrupted,
+    interrupted_by,
+    interruptible,
+    note_interruption,
+    undisturbed,
+)
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -50,13 +58,13 @@ def main() -> int:
     """Run the demo and return the exit code."""
     try:
         with (
-            local.interruptible(),
+            interruptible(),
             tempfile.TemporaryDirectory(prefix="dagster-spcs-demo-") as folder,
         ):
             return Demo(Path(folder)).run()
-    except local.Interrupted:
+    except Interrupted:
         print("\nInterrupted; everything that was started has been ended.", file=sys.stderr)
-        return 128 + (local.interrupted_by() or signal.SIGINT)
+        return 128 + (interrupted_by() or signal.SIGINT)
     except DemoFailed as failure:
         print(f"\nThe demo failed: {failure}", file=sys.stderr)
         return 1
@@ -86,17 +94,22 @@ class Demo:
         os.environ["SPCS_EXAMPLE_POLL_SECONDS"] = _POLL_SECONDS
         os.environ["DAGSTER_DISABLE_TELEMETRY"] = "1"
         (home / "dagster.yaml").write_text(_INSTANCE)
+        with undisturbed():
+            from definitions import local
+        end_if_interrupted()
         with local.emulator(self._folder, keep_data=False) as emulator:
             self._view.say(f"Emulator on {emulator.host}:{emulator.port}.")
             with self._daemon():
-                # Imported now that the emulator has written its connection file.
-                import dagster as dg
-
                 self._view.say("Dagster daemon started; loading definitions …")
-                from dagster_spcs import SpcsClient
-                from dagster_spcs.session import SnowflakeSession
-                from definitions.definitions import defs
-                from definitions.sql import Warehouse
+                with undisturbed():
+                    # Imported now that the emulator has written its connection file.
+                    import dagster as dg
+
+                    from dagster_spcs import SpcsClient
+                    from dagster_spcs.session import SnowflakeSession
+                    from definitions.definitions import defs
+                    from definitions.sql import Warehouse
+                end_if_interrupted()
 
                 with dg.DagsterInstance.get() as instance:
                     self._load_reviews(defs, instance)
@@ -110,6 +123,8 @@ class Demo:
 
     @contextmanager
     def _daemon(self) -> Iterator[None]:
+        from definitions import local
+
         arguments = [local.tool("dagster-daemon"), "run", "-w", "workspace.yaml"]
         with local.process(arguments, {}, self._log) as daemon:
             self._process = daemon
@@ -219,6 +234,7 @@ class View:
 
     def say(self, text: str) -> None:
         """Print one line that stays."""
+        end_if_interrupted()
         self._drawn = 0
         print(f"[{time.monotonic() - self._begun:6.1f} s] {text}", flush=True)
 
@@ -226,6 +242,7 @@ class View:
         self, client: "SpcsClient", jobs: dict[str, "JobRecord"], counts: dict[str, int]
     ) -> None:
         """Show each asset's job, status, seconds and last log line."""
+        end_if_interrupted()
         lines = []
         for asset in ASSETS:
             job = jobs.get(asset)
@@ -277,8 +294,8 @@ def _execute(
         )
     except dg.DagsterExecutionInterruptedError:
         # Dagster has handlers of its own while a run executes.
-        local.note_interruption()
-        raise local.Interrupted from None
+        note_interruption()
+        raise Interrupted from None
 
 
 def _key(asset: str) -> "dg.AssetKey":

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dagster_spcs.emulator import DataFolderInUse
 from definitions import local
+from definitions.interruption import Interrupted, interruptible
 
 # No telemetry, and no form over the first page; yours to change, it is written once.
 _INSTANCE = "telemetry:\n  enabled: false\nnux:\n  enabled: false\n"
@@ -35,7 +36,7 @@ def main() -> int:
         (home / "dagster.yaml").write_text(_INSTANCE)
     try:
         with (
-            local.interruptible(),
+            interruptible(),
             local.emulator(Path(".spcs-emulator").absolute(), keep_data=True) as emulator,
         ):
             print(f"Emulator: {emulator.host}:{emulator.port}, data in .spcs-emulator/", flush=True)
@@ -45,7 +46,7 @@ def main() -> int:
                 code = dagster.wait()
                 print(f"Dagster ended by itself with exit code {code}.", file=sys.stderr)
                 return code or 1
-    except local.Interrupted:
+    except Interrupted:
         print("Ended.", flush=True)
         return 0
     except DataFolderInUse as error:

@@ -15,6 +15,7 @@ import snowflake.connector
 from dagster_spcs.emulator import Emulator
 from dagster_spcs.emulator.__main__ import quiet
 from definitions import settings
+from definitions.interruption import end_if_interrupted, undisturbed
 
 _ENDS_WITHIN_SECONDS = 20.0
 
@@ -29,18 +30,22 @@ def emulator(folder: Path, *, keep_data: bool) -> Iterator[Emulator]:
     connections_file = folder / "connections.toml"
     os.environ["SPCS_EMULATOR_CONNECTIONS_FILE"] = str(connections_file)
     os.environ.pop("SNOWFLAKE_ACCOUNT", None)
-    with Emulator(
+    started = Emulator(
         data_dir=folder / "data" if keep_data else None,
         images=[(settings.IMAGE, settings.IMAGE_FOLDER)],
-    ) as started:
+    )
+    with undisturbed():
+        started.start()
+    try:
+        end_if_interrupted()
         started.write_connections_file(connections_file)
-        try:
-            with snowflake.connector.connect(**started.connection_parameters()) as connection:
-                for cursor in connection.execute_string(settings.SETUP_SQL.read_text()):
-                    cursor.close()
-            yield started
-        finally:
-            connections_file.unlink(missing_ok=True)
+        with snowflake.connector.connect(**started.connection_parameters()) as connection:
+            for cursor in connection.execute_string(settings.SETUP_SQL.read_text()):
+                cursor.close()
+        yield started
+    finally:
+        connections_file.unlink(missing_ok=True)
+        started.stop()
 
 
 def tool(name: str) -> str:
@@ -55,15 +60,17 @@ def process(
     """Run a process in a group of its own and end the whole group, however this ends."""
     with contextlib.ExitStack() as stack:
         output = None if log is None else stack.enter_context(log.open("wb"))
-        started = subprocess.Popen(
-            list(arguments),
-            env={**os.environ, **env},
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT if output else None,
-            start_new_session=True,
-        )
+        with undisturbed():
+            started = subprocess.Popen(
+                list(arguments),
+                env={**os.environ, **env},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT if output else None,
+                start_new_session=True,
+            )
         try:
+            end_if_interrupted()
             yield started
         finally:
             end_group(started)
@@ -91,51 +98,3 @@ def _group_alive(group: int) -> bool:
     except ProcessLookupError:
         return False
     return True
-
-
-class Interrupted(BaseException):
-    """A signal asked for the end."""
-
-
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_received: list[int] = []
-
-
-@contextmanager
-def interruptible() -> Iterator[None]:
-    """Turn the first signal into ``Interrupted``; later ones do not stop the clean-up.
-
-    Other libraries put handlers of their own around their work and raise errors of their own;
-    ``interrupted_by`` tells whether a signal was behind one.
-    """
-
-    def interrupt(number: int, _: object) -> None:
-        _received.append(number)
-        _ignore()
-        raise Interrupted
-
-    for each in _SIGNALS:
-        signal.signal(each, interrupt)
-    try:
-        yield
-    except KeyboardInterrupt:
-        _received.append(signal.SIGINT)
-        raise Interrupted from None
-    finally:
-        _ignore()
-
-
-def interrupted_by() -> int | None:
-    """Return the signal that asked for the end, if one did."""
-    return _received[0] if _received else None
-
-
-def note_interruption() -> None:
-    """Remember that somebody else's handler took the signal."""
-    _received.append(signal.SIGINT)
-    _ignore()
-
-
-def _ignore() -> None:
-    for each in _SIGNALS:
-        signal.signal(each, signal.SIG_IGN)
