@@ -36,7 +36,8 @@ from dagster_spcs.status import JobStatus
 
 LOG_BATCH = 50
 """Jobs whose logs are read in one statement."""
-_ATTEMPTS = 4
+ATTEMPTS = 4
+"""How often a statement is sent while the connection breaks."""
 _FIRST_PAUSE = 0.5
 _SAME_TIME = timedelta(seconds=5)
 """Two commands may tell a job's creation with a different precision."""
@@ -89,10 +90,12 @@ class SpcsClient:
         self,
         session: Session,
         *,
+        attempts: int = ATTEMPTS,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._session = session
+        self._attempts = attempts
         self._sleep = sleep
         self._clock = clock
 
@@ -440,11 +443,11 @@ class SpcsClient:
         return rows[0]
 
     def _run(self, statement: Statement) -> Sequence[dict[str, Any]]:
-        for attempt in range(1, _ATTEMPTS + 1):
+        for attempt in range(1, self._attempts + 1):
             try:
                 return self._session.run(statement)
             except SpcsError as error:
-                if not isinstance(error, Retryable) or attempt == _ATTEMPTS:
+                if not isinstance(error, Retryable) or attempt == self._attempts:
                     raise
                 self._sleep(_FIRST_PAUSE * 2 ** (attempt - 1))
         raise AssertionError("unreachable")

@@ -5,7 +5,7 @@ from typing import Any, Literal
 import dagster as dg
 from pydantic import Field
 
-from dagster_spcs.client import SpcsClient
+from dagster_spcs.client import ATTEMPTS, SpcsClient
 from dagster_spcs.errors import InvalidName
 from dagster_spcs.names import JobName, choose_job_name, split_name
 from dagster_spcs.reports import MetadataSource
@@ -100,10 +100,11 @@ class SpcsJobResource(dg.ConfigurableResource[Any]):
         """Return where history and logs of finished jobs are read from."""
         return "warehouse" if self.metadata == "warehouse" else "no-warehouse"
 
-    def get_client(self) -> SpcsClient:
+    def get_client(self, *, attempts: int = ATTEMPTS) -> SpcsClient:
         """Return a client; use it in ``with``, or close it.
 
-        Its connection is opened at the first statement.
+        Its connection is opened at the first statement. A statement is sent ``attempts`` times
+        while the connection breaks.
         """
         # Imported here because the connector is costly and most processes never connect.
         from dagster_spcs.session import SnowflakeSession
@@ -114,7 +115,7 @@ class SpcsJobResource(dg.ConfigurableResource[Any]):
                 f"SpcsJobResource.snowflake is a {type(self.snowflake).__name__}, which has no"
                 " get_connection(); give it a dagster_snowflake.SnowflakeResource"
             )
-        return SpcsClient(SnowflakeSession(get_connection))
+        return SpcsClient(SnowflakeSession(get_connection), attempts=attempts)
 
 
 def _single(name: str) -> str:

@@ -84,7 +84,8 @@ def build_spcs_polling_sensor(
         resource: SpcsJobResource = getattr(context.resources, resource_key)
         # A cursor that cannot be read fails the tick: starting over in silence would be wrong.
         cursor = Cursor.model_validate_json(context.cursor) if context.cursor else Cursor()
-        with resource.get_client() as client:
+        # One attempt: a tick has little time, and the next one is the repetition.
+        with resource.get_client(attempts=1) as client:
             source = metadata or resource.metadata_source()
             tick = _Tick(context, client, resource, source, failure_runs=failure_runs)
             return tick.run(cursor, max_completions, max_seconds)

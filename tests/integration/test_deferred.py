@@ -8,7 +8,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from dagster_spcs import JobRequest, SpcsJobResource, events, spcs_job_asset
+from dagster_spcs import ConnectionFailed, JobRequest, SpcsJobResource, events, spcs_job_asset
 from dagster_spcs.client import SpcsClient
 from dagster_spcs.emulator import Emulator
 from dagster_spcs.identity import JobIdentity
@@ -436,3 +436,25 @@ def test_job_that_a_person_cancelled_is_not_tried_again(locate: Locate, client: 
 
     assert "was cancelled by somebody" in location.observations("a")[0].description
     assert not location.tick().run_requests
+
+
+def test_tick_while_the_account_cannot_be_reached_fails_at_once_and_loses_nothing(
+    locate: Locate, emulator: Emulator, schema: str
+) -> None:
+    """An outage fails the tick with a clear error; afterwards everything is recorded once."""
+    location = locate(script_asset("a", "true"))
+    location.run("a")
+    nowhere = {"host": "127.0.0.1", "port": 9, "protocol": "http"}
+    broken = SpcsJobResource(
+        snowflake=snowflake_resource(
+            emulator, schema, login_timeout=1, additional_snowflake_connection_args=nowhere
+        )
+    )
+    outage = locate(script_asset("a", "true"), resource=broken)
+
+    with pytest.raises(ConnectionFailed, match="Check the account"):
+        outage.tick()
+
+    location.tick_until(lambda: location.materializations("a"))
+    location.tick()
+    assert len(location.materializations("a")) == 1

@@ -595,3 +595,11 @@ def test_names_without_a_place(client: SpcsClient, session: InMemorySession) -> 
     session.answer(DESCRIBE, [job_row()])
     client.describe(JobName("JOB_A"))
     assert session.texts() == ["DESCRIBE SERVICE JOB_A"]
+
+
+def test_one_attempt_is_one(session: InMemorySession) -> None:
+    """A client that is told to try once does not send a statement again."""
+    session.always(LIST, ConnectionFailed("broken"))
+    with pytest.raises(ConnectionFailed):
+        SpcsClient(session, attempts=1).list(database="LAB", schema="JOBS")
+    assert len(session.asked) == 1
