@@ -24,7 +24,7 @@ class Cursor(BaseModel):
     a late status nor a slow job can slip past, which a mark over completion times would allow.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     version: Literal[1] = 1
     through: datetime | None = None

@@ -17,7 +17,7 @@ _KIND = "dagster-spcs"
 class JobIdentity(BaseModel):
     """Who a job is for. Written as compact JSON with short keys."""
 
-    model_config = ConfigDict(frozen=True, populate_by_name=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, populate_by_name=True, extra="ignore", defer_build=True)
 
     kind: Literal["dagster-spcs"] = Field(default="dagster-spcs", alias="k")
     version: Literal[1] = Field(default=1, alias="v")

@@ -11,7 +11,7 @@ from dagster_spcs.spec.service import ServiceSpec
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class StageFile(_Model):

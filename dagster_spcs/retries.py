@@ -13,7 +13,7 @@ from dagster_spcs.status import JobStatus
 class Retry(BaseModel):
     """Another attempt that is due at a time. Kept in the sensor's cursor until then."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     due: datetime
     asset: tuple[str, ...]
@@ -26,7 +26,7 @@ class Retry(BaseModel):
 class RetryRule(BaseModel):
     """What an asset's definition says of retries."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     max_retries: int = 0
     delay_seconds: float = 60.0

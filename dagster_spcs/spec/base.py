@@ -13,7 +13,11 @@ class SpecModel(BaseModel):
     """Immutable, no unknown keys, camelCase outside (page "Service specification reference")."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True
+        frozen=True,
+        extra="forbid",
+        alias_generator=to_camel,
+        populate_by_name=True,
+        defer_build=True,  # at first use: importing the package must stay light
     )
 
     def to_document(self) -> dict[str, Any]:
