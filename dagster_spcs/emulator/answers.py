@@ -20,11 +20,6 @@ class Column:
     type: ColumnType = "text"
 
 
-def columns(names: str, type_: ColumnType = "text") -> tuple[Column, ...]:
-    """Return columns of one type from space-separated names."""
-    return tuple(Column(name, type_) for name in names.split())
-
-
 @dataclass(frozen=True)
 class Result:
     """Rows that answer a statement."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from fakesnow.fakes import FakeSnowflakeConnection
 
 from dagster_spcs.emulator.answers import no_current_database, no_current_schema
-from dagster_spcs.emulator.jobs import Job, ObjectName
+from dagster_spcs.emulator.jobs import ObjectName
 
 
 @dataclass
@@ -20,8 +20,6 @@ class Session:
     warehouse: str | None
     token: str = field(default_factory=lambda: secrets.token_urlsafe(32))
     master_token: str = field(default_factory=lambda: secrets.token_urlsafe(32))
-    synchronous: dict[int, Job] = field(default_factory=dict)
-    """Jobs that a statement of this session is blocked by; they end with the session."""
     last_query_id: str = ""
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     """A connection below runs one statement at a time."""

@@ -76,7 +76,6 @@ async def execute_job_service(words: Words, context: Context) -> Result:
 
 
 async def _until_ended(job: Job, context: Context) -> Result:
-    context.session.synchronous[job.id] = job
     try:
         while not job.status.is_final and not job.deleted:
             await context.account.wait_for_change(job, None)
@@ -84,8 +83,6 @@ async def _until_ended(job: Job, context: Context) -> Result:
         # The statement was cancelled or its session closed: a synchronous job ends with it.
         await context.runner.cancel(job)
         raise
-    finally:
-        context.session.synchronous.pop(job.id, None)
     if job.status is JobStatus.DONE:
         return Result.status(f"Job {job.short_name} completed successfully with status: DONE.")
     raise job_failed(job.short_name, job.status.value, job.message)
