@@ -4,12 +4,14 @@ fakesnow keeps its sessions in a module-wide mapping; ours are put there under o
 the data of one emulator, so several emulators in one process share nothing.
 """
 
+import asyncio
 import atexit
 import itertools
 import json
 import re
 import shutil
 from collections import OrderedDict
+from contextlib import AsyncExitStack
 from datetime import datetime, timezone
 from http import HTTPStatus
 from pathlib import Path
@@ -30,13 +32,27 @@ from starlette.responses import JSONResponse, Response
 from dagster_spcs.emulator.answers import ColumnType, Result, does_not_exist
 from dagster_spcs.emulator.jobs import ObjectName
 from dagster_spcs.emulator.sessions import Session
-from dagster_spcs.emulator.words import Words
+from dagster_spcs.emulator.words import Words, leading_words
 
 # fakesnow makes the folder of all internal stages when it is imported, and leaves it behind.
 atexit.register(shutil.rmtree, stage.LOCAL_BUCKET_PATH, ignore_errors=True)
 _CREATE_DATABASE = re.compile(
     r"\s*CREATE\s+(?:OR\s+REPLACE\s+)?(?:TRANSIENT\s+)?DATABASE\s+(?:IF\s+NOT\s+EXISTS\s+)?",
     re.IGNORECASE,
+)
+_CHANGING = frozenset(
+    (
+        "ALTER",
+        "COMMENT",
+        "COPY",
+        "CREATE",
+        "DELETE",
+        "DROP",
+        "INSERT",
+        "MERGE",
+        "TRUNCATE",
+        "UPDATE",
+    )
 )
 _ROWS_PLACE = '"_fs_global"."main"'
 _NOWHERE = "_fs_global.main"
@@ -86,6 +102,7 @@ class Tables:
         self._fakesnow.results_cache = _RecentResults()
         self._folder = folder
         self._numbers = itertools.count(1)
+        self._changing = asyncio.Lock()
         self.answers: OrderedDict[str, Result] = OrderedDict()
         """The last answers that were not fakesnow's, by query id, for RESULT_SCAN."""
         if folder is not None:
@@ -123,8 +140,15 @@ class Tables:
             session.connection.close()
 
     async def run(self, session: Session, body: dict[str, Any], base_url: str) -> JSONResponse:
-        """Run one request of the wire protocol; statements of one session run one by one."""
-        async with session.lock:
+        """Run one request of the wire protocol; statements of one session run one by one.
+
+        Statements that change something run one by one in the whole account: there the second
+        UPDATE of a table waits for the first one's lock, while DuckDB refuses it as a conflict.
+        """
+        async with AsyncExitStack() as locks:
+            await locks.enter_async_context(session.lock)
+            if _CHANGING.intersection(leading_words(body["sqlText"], 1)):
+                await locks.enter_async_context(self._changing)
             response = await query_request(_request(session.token, body, base_url))
             if response.status_code == HTTPStatus.OK:
                 await run_in_threadpool(_enter_database, session.connection, body["sqlText"])

@@ -13,10 +13,11 @@ import secrets
 import uuid
 from collections import deque
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -88,7 +89,7 @@ class Wire:
                 Route("/telemetry/send", self._telemetry, methods=["POST"]),
                 Route("/fs_bucket/{path:path}", self._upload, methods=["PUT"]),
             ],
-            exception_handlers={_Refused: _refusal},
+            exception_handlers={_Refused: _refusal, ClientDisconnect: _gone},
         )
 
     def close(self) -> None:
@@ -412,6 +413,11 @@ def _in_progress(query: Query, code: str) -> Answer:
             "progressDesc": None,
         },
     }
+
+
+async def _gone(_: Request, __: Exception) -> Response:
+    """Answer, for form's sake, a client that went away in the middle of its request."""
+    return Response(status_code=HTTPStatus.BAD_REQUEST)
 
 
 async def _refusal(_: Request, error: Exception) -> Response:

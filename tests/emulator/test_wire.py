@@ -1,6 +1,7 @@
 """The wire protocol, as Snowflake's connector speaks it."""
 
 import json
+import socket
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -166,6 +167,40 @@ def test_many_statements_on_one_session(lab: Lab) -> None:
     with ThreadPoolExecutor(16) as threads:
         assert all(threads.map(ask, range(200)))
     assert lab.value("SELECT COUNT(DISTINCT N) FROM MANY") == 50
+
+
+def test_changes_at_once(emulator: Emulator, lab: Lab, stack: ExitStack) -> None:
+    """Sessions that change one table at the same time wait for each other, as an account's do."""
+    lab.rows("CREATE OR REPLACE TABLE CHANGED (ID INT, N INT)")
+    merge = (
+        "MERGE INTO CHANGED USING (SELECT 1 AS ID) AS GIVEN ON CHANGED.ID = GIVEN.ID"
+        " WHEN MATCHED THEN UPDATE SET N = N + 1 WHEN NOT MATCHED THEN INSERT VALUES (1, 1)"
+    )
+    sessions = [Lab(stack.enter_context(open_lab(emulator))) for _ in range(4)]
+
+    def change(session: Lab) -> None:
+        for _ in range(40):
+            session.rows(merge)
+
+    with ThreadPoolExecutor(len(sessions)) as threads:
+        assert len(list(threads.map(change, sessions))) == 4
+    assert lab.rows("SELECT ID, N FROM CHANGED") == [{"ID": 1, "N": 160}]
+
+
+def test_client_that_goes_away(
+    emulator: Emulator, lab: Lab, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A client that ends in the middle of a request is no error of the emulator's."""
+    with socket.create_connection((emulator.host, emulator.port)) as client:
+        client.sendall(
+            b"POST /session/v1/login-request HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{"
+        )
+        client.shutdown(socket.SHUT_WR)
+        # The server closes once it has seen the end; an answer to nobody may come before that.
+        while client.recv(4096):
+            pass
+    assert lab.value("SELECT 1") == 1
+    assert not caplog.records
 
 
 def test_submissions_at_once(lab: Lab) -> None:
