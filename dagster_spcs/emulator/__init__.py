@@ -9,14 +9,21 @@ Needs the extra ``dagster-spcs[emulator]``.
 """
 
 from dagster_spcs.emulator.account import Settings
+from dagster_spcs.emulator.faults import Fault, Faults
 from dagster_spcs.emulator.images import UnreadableImage
+from dagster_spcs.emulator.planted import PlantedJob
 from dagster_spcs.emulator.server import CONNECTION_NAME, CannotListen, DataFolderInUse, Emulator
+from dagster_spcs.emulator.statement_log import SentStatement
 
 __all__ = [
     "CONNECTION_NAME",
     "CannotListen",
     "DataFolderInUse",
     "Emulator",
+    "Fault",
+    "Faults",
+    "PlantedJob",
+    "SentStatement",
     "Settings",
     "UnreadableImage",
 ]

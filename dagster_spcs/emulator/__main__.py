@@ -19,14 +19,16 @@ from dagster_spcs.emulator import (
 _DEFAULT_FILE = Path(".spcs-emulator/connections.toml")
 
 
-def _image(text: str) -> tuple[str, Path]:
+def parse_image(text: str, base: Path = Path()) -> tuple[str, Path]:
+    """Return reference and folder of ``REF=FOLDER``, the folder relative to ``base``."""
     reference, equals, folder = text.partition("=")
-    if not equals or not reference or not Path(folder).is_dir():
+    if not equals or not reference or not (base / folder).is_dir():
         raise argparse.ArgumentTypeError(f"{text!r} is not REF=FOLDER with a folder that exists")
-    return reference, Path(folder)
+    return reference, base / folder
 
 
-def _pool(text: str) -> tuple[str, int]:
+def parse_pool(text: str) -> tuple[str, int]:
+    """Return name and number of nodes of ``NAME=NODES``."""
     name, equals, nodes = text.partition("=")
     if not equals or not name.isidentifier() or not nodes.isdecimal() or int(nodes) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not NAME=NODES with at least one node")
@@ -44,7 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--image",
         action="append",
-        type=_image,
+        type=parse_image,
         default=[],
         metavar="REF=FOLDER",
         help="serve the build context FOLDER as this image; repeatable",
@@ -52,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--compute-pool",
         action="append",
-        type=_pool,
+        type=parse_pool,
         default=[],
         metavar="NAME=NODES",
         help="create a compute pool unless it exists; repeatable",

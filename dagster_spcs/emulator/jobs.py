@@ -71,9 +71,13 @@ class Job:
         """The unqualified name."""
         return self.name[2]
 
+    def log_path(self, folder: Path, instance: int, container: str) -> Path:
+        """Where the log of one container is kept."""
+        return folder / str(self.id) / f"{instance}.{container}.log"
+
     def log(self, folder: Path, instance: int, container: str) -> ContainerLog:
-        """The log of one container."""
-        return ContainerLog(folder / str(self.id) / f"{instance}.{container}.log")
+        """The log of one container, for reading."""
+        return ContainerLog(self.log_path(folder, instance, container))
 
     def instance_statuses(self) -> dict[str, Any]:
         """The OBJECT that GET_JOB_HISTORY shows."""

@@ -1,8 +1,7 @@
 """What containers printed: one file a container, line by line, with time and stream."""
 
 import json
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -12,6 +11,7 @@ MAX_LINE = 16 * 1024
 """Bytes of one log record (page "Event table columns"); a longer line becomes several records,
 so nothing is lost (chosen: what an account does with the rest was not seen)."""
 _BLOCK = 1 << 16
+_EPOCH = datetime.fromtimestamp(0, timezone.utc)
 
 
 @dataclass(frozen=True)
@@ -35,10 +35,18 @@ class LogRecord:
 
 
 class ContainerLog:
-    """The log of one container; written by one event loop, read by anyone."""
+    """The log of one container; written by one event loop, read by anyone.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        path: the file.
+        now: the clock that stamps the lines.
+    """
+
+    def __init__(
+        self, path: Path, now: Callable[[], datetime] = lambda: datetime.now(timezone.utc)
+    ) -> None:
         self._path = path
+        self._now = now
         self._file: BinaryIO | None = None
         self._last_ns = 0
 
@@ -47,7 +55,7 @@ class ContainerLog:
         if self._file is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self._path.open("ab", buffering=0)
-        now = time.time_ns() // 1000 * 1000
+        now = _nanoseconds(self._now())
         records = []
         for line in lines:
             for piece in _pieces(line):
@@ -103,6 +111,11 @@ class ContainerLog:
                 yield from reversed(lines[1:])
             if not is_end:
                 yield rest
+
+
+def _nanoseconds(moment: datetime) -> int:
+    since = moment - _EPOCH
+    return ((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds) * 1000
 
 
 def _pieces(line: bytes) -> Iterator[str]:

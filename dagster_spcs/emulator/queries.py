@@ -48,6 +48,23 @@ class Queries:
             del self._queries[oldest.id]
         return query
 
+    def sent_before(self, request_id: str, session_token: str) -> Query | None:
+        """Return the query that a session sent under this request id already."""
+        if not request_id:
+            return None
+        return next(
+            (
+                query
+                for query in reversed(self._queries.values())
+                if query.request_id == request_id and query.session_token == session_token
+            ),
+            None,
+        )
+
+    def forget(self, query: Query) -> None:
+        """Let go of a query and its answer."""
+        self._queries.pop(query.id, None)
+
     def find(self, query_id: str, user: str) -> Query | None:
         """Return a query of this user, whose other sessions may ask for its result too."""
         query = self._queries.get(query_id)

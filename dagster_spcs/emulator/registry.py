@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from dagster_spcs.emulator.account import Account
 from dagster_spcs.emulator.answers import Result, Rewritten
+from dagster_spcs.emulator.faults import Faults
 from dagster_spcs.emulator.runner import Runner
 from dagster_spcs.emulator.sessions import Session
 from dagster_spcs.emulator.tables import Tables
@@ -20,6 +21,7 @@ class Context:
     tables: Tables
     session: Session
     query_id: str
+    faults: Faults
 
 
 Answer = Result | Rewritten | None

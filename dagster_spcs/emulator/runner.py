@@ -10,6 +10,7 @@ from pathlib import Path
 from dagster_spcs.emulator.account import Account
 from dagster_spcs.emulator.images import Image
 from dagster_spcs.emulator.jobs import ContainerState, Instance, Job
+from dagster_spcs.emulator.logs import ContainerLog
 from dagster_spcs.emulator.pools import ComputePool, Place
 from dagster_spcs.emulator.processes import (
     SHIM,
@@ -171,7 +172,7 @@ class Runner:
         account = self._account
         folder = self._scratch / f"job-{job.id}" / f"{instance.id}.{spec.name}"
         folder.mkdir(parents=True)
-        log = job.log(account.log_folder, instance.id, spec.name)
+        log = ContainerLog(job.log_path(account.log_folder, instance.id, spec.name), account.now)
         process = ContainerProcess(log)
         self._processes[job.id].append(process)
         token = account.issue_token(job.name)

@@ -10,6 +10,7 @@ import stat
 import tempfile
 import threading
 from collections.abc import Iterable, Mapping
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,15 @@ import uvicorn
 
 from dagster_spcs.emulator.account import Account, Settings
 from dagster_spcs.emulator.families import FAMILIES
+from dagster_spcs.emulator.faults import Faults
 from dagster_spcs.emulator.images import Images
+from dagster_spcs.emulator.planted import PlantedJob, plant
 from dagster_spcs.emulator.pools import ComputePool
 from dagster_spcs.emulator.runner import Runner
+from dagster_spcs.emulator.statement_log import SentStatement
 from dagster_spcs.emulator.store import Store
 from dagster_spcs.emulator.tables import Tables
-from dagster_spcs.emulator.wire import SentStatement, Wire
+from dagster_spcs.emulator.wire import Wire
 
 CONNECTION_NAME = "spcs-emulator"
 _DEFAULT_FAMILY = "CPU_X64_S"
@@ -49,7 +53,8 @@ class Emulator:
         images: build contexts by image reference.
         compute_pools: numbers of nodes by pool name; created unless they are there.
         password: the only one that may log in; made at random if None.
-        settings: finer behaviour, mostly for tests.
+        settings: finer behaviour.
+        faults: what goes wrong and how late things are, for tests; may be changed at any time.
     """
 
     def __init__(
@@ -62,11 +67,13 @@ class Emulator:
         compute_pools: Mapping[str, int] | None = None,
         password: str | None = None,
         settings: Settings | None = None,
+        faults: Faults | None = None,
     ) -> None:
         self.host = host
         self.port = port
         self.password = password or secrets.token_urlsafe(24)
         self.settings = settings or Settings()
+        self.faults = faults or Faults()
         self._data_dir = data_dir
         self._images = list(images)
         self._pools = dict(compute_pools or {})
@@ -74,6 +81,8 @@ class Emulator:
         self._thread: threading.Thread | None = None
         self._server: uvicorn.Server | None = None
         self._wire: Wire | None = None
+        self._account: Account | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def __enter__(self) -> "Emulator":
         self.start()
@@ -118,7 +127,7 @@ class Emulator:
 
         Raises:
             CannotListen: naming address and reason.
-        DataFolderInUse: if another emulator has the data folder.
+            DataFolderInUse: if another emulator has the data folder.
             UnreadableImage: for a build context without a usable Dockerfile.
         """
         listener = self._stack.enter_context(self._bind())
@@ -129,11 +138,18 @@ class Emulator:
         except BaseException:
             self._stack.close()
             raise
+        self._account = account
         runner = Runner(account, scratch)
         runner.host, runner.port = self.host, self.port
-        self._wire = Wire(account, runner, tables, self.password)
+        self._wire = Wire(account, runner, tables, self.password, self.faults)
         self._server = uvicorn.Server(
-            uvicorn.Config(self._wire.app, log_level="warning", lifespan="off", ws="none")
+            uvicorn.Config(
+                self._wire.app,
+                http=self._wire.connections.protocol(),
+                log_level="warning",
+                lifespan="off",
+                ws="none",
+            )
         )
         self._thread = threading.Thread(
             target=asyncio.run, args=(self._serve(listener, runner, account),), name="spcs-emulator"
@@ -148,9 +164,32 @@ class Emulator:
         self._thread = self._server = None
         self._stack.close()
 
+    def kill(self) -> None:
+        """Stop as a crash would: connections break, containers end, nothing is said.
+
+        ``start`` brings the account back at the same port; with a ``data_dir`` tables, history and
+        logs are there, and jobs that were at work have failed.
+        """
+        if self._server is not None and self._loop is not None and self._wire is not None:
+            self._server.force_exit = True
+            self._loop.call_soon_threadsafe(self._wire.connections.abort_all)
+        self.stop()
+
+    def plant(self, jobs: Iterable[PlantedJob]) -> None:
+        """Put jobs into the account without running a container; see ``PlantedJob``."""
+
+        async def add() -> None:
+            assert self._account is not None
+            for job in jobs:
+                plant(self._account, job)
+
+        assert self._loop is not None
+        asyncio.run_coroutine_threadsafe(add(), self._loop).result()
+
     async def _serve(self, listener: socket.socket, runner: Runner, account: Account) -> None:
         assert self._server is not None
         assert self._wire is not None
+        self._loop = asyncio.get_running_loop()
         try:
             await self._server.serve(sockets=[listener])
         finally:
@@ -186,6 +225,9 @@ class Emulator:
                 " another --data-dir."
             ) from None
 
+    def _now(self) -> datetime:
+        return datetime.now(timezone.utc) + self.faults.clock_offset
+
     def _build(self, scratch: Path) -> tuple[Account, Tables]:
         data = self._data_dir
         folder = data or scratch
@@ -198,7 +240,7 @@ class Emulator:
         for reference, context in self._images:
             images.add(reference, context)
         store = Store(None if data is None else data / "account.sqlite")
-        account = Account(self.settings, images, store, folder / "logs")
+        account = Account(self.settings, images, store, folder / "logs", self._now)
         account.load()
         for name, nodes in self._pools.items():
             if name.upper() not in account.pools:

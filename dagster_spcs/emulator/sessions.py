@@ -21,6 +21,8 @@ class Session:
     token: str = field(default_factory=lambda: secrets.token_urlsafe(32))
     master_token: str = field(default_factory=lambda: secrets.token_urlsafe(32))
     last_query_id: str = ""
+    expiry: int = 0
+    """The count of ``Faults.expired_sessions`` when its tokens were given out."""
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     """A connection below runs one statement at a time."""
 

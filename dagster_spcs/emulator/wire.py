@@ -12,7 +12,6 @@ import logging
 import secrets
 import uuid
 from collections import deque
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
@@ -31,11 +30,14 @@ from dagster_spcs.emulator.answers import (
     internal_error,
     not_emulated,
 )
+from dagster_spcs.emulator.connections import Connections
+from dagster_spcs.emulator.faults import Effect, Fault, Faults
 from dagster_spcs.emulator.queries import Answer, Queries, Query
 from dagster_spcs.emulator.registry import Context
 from dagster_spcs.emulator.runner import Runner
 from dagster_spcs.emulator.sessions import Session
 from dagster_spcs.emulator.spelling import respell, unknown_statement
+from dagster_spcs.emulator.statement_log import SentStatement
 from dagster_spcs.emulator.tables import Tables
 
 ANSWER_WITHIN_SECONDS = 45.0
@@ -47,15 +49,8 @@ _CANNOT_READ = ("001003", "009999", "261000")
 """How fakesnow answers what it cannot parse, or has not implemented."""
 _SERVER_VERSION = "9.40.0"
 _KEPT_STATEMENTS = 100_000
-
-
-@dataclass(frozen=True)
-class SentStatement:
-    """A statement some client sent."""
-
-    query_id: str
-    user: str
-    text: str
+_LARGE = 100_000
+"""Bytes of an answer that is not kept for a client that may have lost it."""
 
 
 class _Refused(Exception):
@@ -64,14 +59,22 @@ class _Refused(Exception):
         self.message = message
 
 
+class _ConnectionLost(Exception):
+    """The client is to find its connection broken."""
+
+
 class Wire:
     """The routes of one emulator."""
 
-    def __init__(self, account: Account, runner: Runner, tables: Tables, password: str) -> None:
+    def __init__(
+        self, account: Account, runner: Runner, tables: Tables, password: str, faults: Faults
+    ) -> None:
         self._account = account
         self._runner = runner
         self._tables = tables
         self._password = password
+        self._faults = faults
+        self.connections = Connections(lambda: faults.unreachable)
         self._sessions: dict[str, Session] = {}
         self._queries = Queries()
         self._uploads: set[str] = set()
@@ -89,7 +92,11 @@ class Wire:
                 Route("/telemetry/send", self._telemetry, methods=["POST"]),
                 Route("/fs_bucket/{path:path}", self._upload, methods=["PUT"]),
             ],
-            exception_handlers={_Refused: _refusal, ClientDisconnect: _gone},
+            exception_handlers={
+                _Refused: _refusal,
+                ClientDisconnect: _gone,
+                _ConnectionLost: self._break,
+            },
         )
 
     def close(self) -> None:
@@ -137,6 +144,7 @@ class Wire:
             connection.close()
             connection = self._tables.connect(database, "PUBLIC")
         session = Session(connection, user, role, warehouse)
+        session.expiry = self._faults.expired_sessions
         self._sessions[session.token] = session
         self._tables.register(session)
         return JSONResponse({"success": True, "data": self._login_data(session, data)})
@@ -176,6 +184,7 @@ class Wire:
         del self._sessions[old]
         self._tables.unregister(session)
         session.renew()
+        session.expiry = self._faults.expired_sessions
         self._sessions[session.token] = session
         self._tables.register(session)
         self._queries.follow(old, session.token)
@@ -196,15 +205,30 @@ class Wire:
         return JSONResponse({"success": True, "data": None, "code": None, "message": None})
 
     async def _query(self, request: Request) -> Response:
+        if self._faults.unreachable:
+            raise _ConnectionLost
         session = self._known(request)
         body = await _body(request)
-        query_id = str(uuid.uuid4())
         request_id = request.query_params.get("requestId", "")
-        work = self._run(session, body, query_id, request)
-        query = self._queries.start(query_id, session.token, session.user, request_id, work)
-        if body.get("asyncExec"):
-            query.is_async = True
-            return JSONResponse(_in_progress(query, _IN_PROGRESS_ASYNC))
+        # A connector that lost the answer sends its request again under the same id.
+        query = self._queries.sent_before(request_id, session.token)
+        if query is None:
+            query_id = str(uuid.uuid4())
+            text = str(body.get("sqlText") or "")
+            sent = SentStatement(query_id, session.user, text, self._account.now())
+            self.statements.append(sent)
+            struck = self._faults.strike(text)
+            await asyncio.sleep(self._faults.latency_seconds)
+            _break_if(struck, "lose request")
+            work = self._run(session, body, query_id, request, struck)
+            query = self._queries.start(query_id, session.token, session.user, request_id, work)
+            if body.get("asyncExec"):
+                query.is_async = True
+                return JSONResponse(_in_progress(query, _IN_PROGRESS_ASYNC))
+            if struck:
+                await asyncio.wait({query.task})
+                await asyncio.sleep(sum(fault.seconds for fault in struck))
+            _break_if(struck, "lose answer")
         return await self._answer(query)
 
     async def _result(self, request: Request) -> Response:
@@ -222,9 +246,9 @@ class Wire:
             return JSONResponse(_failure(cancelled(), query.id))
         answer = query.task.result()
         response = JSONResponse(answer)
-        if not query.is_async:  # delivered, and nobody asks for it again
-            for rows in ("rowset", "rowsetBase64"):
-                (answer.get("data") or {}).pop(rows, None)
+        if not query.is_async and len(response.body) > _LARGE:
+            # Delivered. Should the client have lost it, it asks anew, under the same request id.
+            self._queries.forget(query)
         return response
 
     async def _monitor(self, request: Request) -> Response:
@@ -266,12 +290,21 @@ class Wire:
         return await self._tables.upload(request)
 
     async def _run(
-        self, session: Session, body: dict[str, Any], query_id: str, request: Request
+        self,
+        session: Session,
+        body: dict[str, Any],
+        query_id: str,
+        request: Request,
+        struck: list[Fault],
     ) -> Answer:
         text = str(body.get("sqlText") or "")
-        context = Context(self._account, self._runner, self._tables, session, query_id)
-        self.statements.append(SentStatement(query_id, session.user, text))
+        context = Context(
+            self._account, self._runner, self._tables, session, query_id, self._faults
+        )
         try:
+            for fault in struck:
+                if fault.effect == "refuse":
+                    raise SqlError(fault.number, "XX000", fault.text)
             result = await dispatch.answer(
                 text, _binds(body), context, only_describe=bool(body.get("describeOnly"))
             )
@@ -329,7 +362,18 @@ class Wire:
         session = self._sessions.get(_token(request))
         if session is None:
             raise _Refused("390104", "User must login again to access the service.")
+        if session.expiry < self._faults.expired_sessions:
+            raise _Refused("390112", "The session's token has expired and must be renewed.")
         return session
+
+    async def _break(self, request: Request, _: Exception) -> Response:
+        await self.connections.abort(request.client)
+        return Response()  # never sent
+
+
+def _break_if(struck: list[Fault], effect: Effect) -> None:
+    if any(fault.effect == effect for fault in struck):
+        raise _ConnectionLost
 
 
 def _token(request: Request) -> str:

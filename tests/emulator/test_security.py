@@ -13,7 +13,7 @@ import pytest
 import snowflake.connector
 from snowflake.connector.errors import DatabaseError
 
-from dagster_spcs.emulator import CONNECTION_NAME, CannotListen, Emulator
+from dagster_spcs.emulator import CONNECTION_NAME, CannotListen, Emulator, Faults
 from dagster_spcs.emulator.wire import Wire
 from tests.support.emulators import Lab, connect, new_emulator, open_lab, until
 
@@ -95,7 +95,7 @@ def test_passwords_differ_by_emulator(tmp_path: Path) -> None:
 def routes() -> Iterator[Any]:
     """Return every route but login."""
     app = Wire.__new__(Wire)
-    Wire.__init__(app, None, None, None, "")  # type: ignore[arg-type]
+    Wire.__init__(app, None, None, None, "", Faults())  # type: ignore[arg-type]
     for route in app.app.routes:
         if route.path not in ("/session/v1/login-request", "/fs_bucket/{path:path}"):
             for method in sorted(route.methods - {"HEAD"}):

@@ -1,8 +1,9 @@
 """GET_JOB_HISTORY."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from dagster_spcs.emulator.answers import Column, Result, compilation_error
+from dagster_spcs.emulator.jobs import Job
 from dagster_spcs.emulator.registry import ACCOUNT_TABLES, Context
 from dagster_spcs.emulator.words import Words
 
@@ -47,7 +48,7 @@ async def job_history(words: Words, context: Context) -> Result:
             raise words.unexpected()
     rows = []
     for job in context.account.history():
-        if not start <= job.created <= end:
+        if not start <= job.created <= end or _comes_late(job, now, context):
             continue
         parameters: dict[str, object] = {"ASYNC": job.is_async}
         if job.replicas != 1:
@@ -76,6 +77,11 @@ async def job_history(words: Words, context: Context) -> Result:
         if len(rows) == limit:
             break
     return Result(_COLUMNS, rows)
+
+
+def _comes_late(job: Job, now: datetime, context: Context) -> bool:
+    lag = timedelta(seconds=context.faults.history_lag_seconds)
+    return job.completed is not None and now - job.completed < lag
 
 
 ACCOUNT_TABLES["GET_JOB_HISTORY"] = job_history

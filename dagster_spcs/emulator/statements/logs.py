@@ -39,6 +39,8 @@ async def get_logs(words: Words, context: Context) -> Result:
             end = await context.tables.moment(context.session, words.expression())
         else:
             raise words.unexpected()
+    arrived = context.account.now() - timedelta(seconds=context.faults.log_lag_seconds)
+    end = min(end, arrived)
     return Result(_LOG_COLUMNS, await asyncio.to_thread(_rows, job, context, start, end))
 
 
