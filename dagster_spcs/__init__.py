@@ -22,6 +22,7 @@ from dagster_spcs.errors import (
     SubmissionFailed,
     UnexpectedAnswer,
 )
+from dagster_spcs.groups import spcs_job_multi_asset
 from dagster_spcs.names import JobName
 from dagster_spcs.records import (
     ContainerRecord,
@@ -121,4 +122,5 @@ __all__ = [
     "build_spcs_job_asset",
     "build_spcs_polling_sensor",
     "spcs_job_asset",
+    "spcs_job_multi_asset",
 ]

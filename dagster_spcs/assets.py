@@ -1,20 +1,18 @@
 """Assets whose tables are made by jobs: the decorator and the factory."""
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
 
-from dagster_spcs import events
+from dagster_spcs.definition import call, define, job_asset_spec
 from dagster_spcs.launch import Overlap
 from dagster_spcs.modes import Mode
-from dagster_spcs.names import qualified
 from dagster_spcs.request import JobRequest
 from dagster_spcs.step import JobStep
 
 JobFunction = Callable[..., JobRequest]
-_KINDS = {"snowflake", "container"}
 
 
 def spcs_job_asset(
@@ -32,6 +30,7 @@ def spcs_job_asset(
     partitions_def: dg.PartitionsDefinition[str] | None = None,
     backfill_policy: dg.BackfillPolicy | None = None,
     automation_condition: dg.AutomationCondition[Any] | None = None,
+    freshness_policy: dg.FreshnessPolicy | None = None,
     retry_policy: dg.RetryPolicy | None = None,
     max_retries: int = 0,
     retry_delay_seconds: float = 60.0,
@@ -66,6 +65,7 @@ def spcs_job_asset(
         partitions_def: one job a partition.
         backfill_policy: as in ``dagster.asset``.
         automation_condition: as in ``dagster.asset``.
+        freshness_policy: as in ``dagster.asset``; counts from the sensor's event.
         retry_policy: for failures of the step; a submission that is repeated adopts its own job.
         max_retries: how often the sensor starts another attempt after a deferred job failed.
         retry_delay_seconds: before the first of these attempts; doubled for each further one.
@@ -76,66 +76,43 @@ def spcs_job_asset(
         kinds: as in ``dagster.asset``; Snowflake and container if left out.
         resource_key: under which the ``SpcsJobResource`` is bound.
     """
-    if result_table is not None:
-        qualified(result_table)  # refuses what no table can be called
 
     def decorate(function: JobFunction) -> dg.AssetsDefinition:
-        asset_key = _asset_key(key, name, key_prefix, function.__name__)
-        table = (
-            {}
-            if result_table is None
-            else {events.RELATION: result_table, events.RESULT_TABLE: result_table}
-        )
-        spec = dg.AssetSpec(
-            key=asset_key,
-            deps=list(deps or ()),
-            description=description or inspect.getdoc(function),
-            group_name=group_name,
-            partitions_def=partitions_def,
-            automation_condition=automation_condition,
-            code_version=code_version,
-            metadata={
-                **table,
-                **(metadata or {}),
-                events.JOB_ASSET: True,
-                events.MAX_RETRIES: max_retries,
-                events.RETRY_DELAY: retry_delay_seconds,
-            },
-            tags={**(tags or {}), events.JOB_ASSET: "true"},
-            owners=owners,
-            kinds=_KINDS if kinds is None else kinds,
-            skippable=True,  # a deferred step yields no materialization; the sensor records it
+        spec = job_asset_spec(
+            dg.AssetSpec(
+                key=_asset_key(key, name, key_prefix, function.__name__),
+                deps=list(deps or ()),
+                description=description or inspect.getdoc(function),
+                group_name=group_name,
+                partitions_def=partitions_def,
+                automation_condition=automation_condition,
+                freshness_policy=freshness_policy,
+                code_version=code_version,
+                metadata=metadata,
+                tags=tags,
+                owners=owners,
+                kinds=kinds,
+            ),
+            result_table=result_table,
+            max_retries=max_retries,
+            retry_delay_seconds=retry_delay_seconds,
         )
         step = JobStep(
-            build=lambda seen, arguments: _call(function, seen, arguments),
-            key=asset_key,
+            build=lambda seen, arguments: {spec.key: call(function, seen, arguments)},
+            result_tables={spec.key: result_table},
             compute_pool=compute_pool,
             mode=mode,
             overlap=overlap,
-            result_table=result_table,
             resource_key=resource_key,
         )
-
-        def run(context: dg.AssetExecutionContext, **arguments: Any) -> Iterator[Any]:
-            yield from step(context, arguments)
-
-        _take_parameters(run, function)
-        decorated: dg.AssetsDefinition = dg.multi_asset(
-            name=asset_key.to_python_identifier(),
+        return define(
+            function,
+            step,
+            name=spec.key.to_python_identifier(),
             specs=[spec],
-            check_specs=[
-                dg.AssetCheckSpec(
-                    events.CHECK_NAME,
-                    asset=asset_key,
-                    description="The last job of this asset ended DONE.",
-                )
-            ],
-            can_subset=True,  # makes the check's output optional as well
             backfill_policy=backfill_policy,
             retry_policy=retry_policy,
-            required_resource_keys={resource_key},
-        )(run)
-        return decorated
+        )
 
     return decorate
 
@@ -169,32 +146,3 @@ def _asset_key(
         return key if isinstance(key, dg.AssetKey) else dg.AssetKey(key)
     parts = [prefix] if isinstance(prefix, str) else list(prefix or ())
     return dg.AssetKey([*parts, name or default])
-
-
-def _takes_context(function: JobFunction) -> bool:
-    first = next(iter(inspect.signature(function).parameters.values()), None)
-    return first is not None and (
-        first.name in ("context", "_", "__") or first.annotation is dg.AssetExecutionContext
-    )
-
-
-def _call(function: JobFunction, context: Any, arguments: Mapping[str, Any]) -> object:
-    return function(context, **arguments) if _takes_context(function) else function(**arguments)
-
-
-def _take_parameters(run: Callable[..., Any], function: JobFunction) -> None:
-    """Give the step's function the parameters of the user's, so that Dagster fills them."""
-    signature = inspect.signature(function)
-    others = list(signature.parameters.values())[int(_takes_context(function)) :]
-    context = inspect.Parameter(
-        "context",
-        inspect.Parameter.POSITIONAL_OR_KEYWORD,
-        annotation=dg.AssetExecutionContext,
-    )
-    run.__signature__ = signature.replace(  # type: ignore[attr-defined]
-        parameters=[context, *others], return_annotation=inspect.Signature.empty
-    )
-    run.__annotations__ = {
-        "context": dg.AssetExecutionContext,
-        **{each.name: each.annotation for each in others},
-    }

@@ -4,12 +4,13 @@ Every method is one sentence about jobs. What the account refuses arrives as one
 """
 
 import builtins
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from dagster_spcs import statements
 from dagster_spcs.errors import (
@@ -36,9 +37,12 @@ from dagster_spcs.status import JobStatus
 
 LOG_BATCH = 50
 """Jobs whose logs are read in one statement."""
-ATTEMPTS = 4
-"""How often a statement is sent while the connection breaks."""
+PATIENCE_SECONDS = 5.0
+"""How long a statement is tried again while the account cannot be reached."""
+Given = TypeVar("Given")
+Made = TypeVar("Made")
 _FIRST_PAUSE = 0.5
+_LONGEST_PAUSE = 15.0
 _SAME_TIME = timedelta(seconds=5)
 """Two commands may tell a job's creation with a different precision."""
 
@@ -84,19 +88,29 @@ class SpcsClient:
     session's token runs out; so is a submission, whose repetition meets its own first try by name.
 
     Use it as a context manager, or call ``close``.
+
+    Args:
+        session: runs the statements.
+        patience_seconds: how long a statement is tried again; 0 is one attempt.
+        on_retry: is told of each error that is followed by another attempt.
+        sleep: waits.
+        clock: seconds that only grow.
     """
 
     def __init__(
         self,
         session: Session,
         *,
-        attempts: int = ATTEMPTS,
-        sleep: Callable[[float], None] = time.sleep,
+        patience_seconds: float = PATIENCE_SECONDS,
+        on_retry: Callable[[SpcsError], None] = lambda _: None,
+        sleep: Callable[[float], object] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._session = session
-        self._attempts = attempts
-        self._sleep = sleep
+        self._interrupted = threading.Event()
+        self._patience_seconds = patience_seconds
+        self._on_retry = on_retry
+        self._sleep = sleep or self._interrupted.wait
         self._clock = clock
 
     def __enter__(self) -> "SpcsClient":
@@ -149,8 +163,7 @@ class SpcsClient:
                 failed[submission.name] = error
                 return None
 
-        with ThreadPoolExecutor(max(1, min(at_once, len(submissions)))) as pool:
-            outcomes = list(pool.map(one, submissions))
+        outcomes = self.concurrently(one, submissions, at_once=at_once)
         submitted = [outcome for outcome in outcomes if outcome is not None]
         if failed:
             raise SubmissionFailed([each.name for each in submitted], failed)
@@ -199,19 +212,34 @@ class SpcsClient:
         Raises:
             JobTimedOut: naming the jobs that had not ended after ``timeout_seconds``.
         """
+        for ended in self.wait_in_batches(
+            names, poll_seconds=poll_seconds, timeout_seconds=timeout_seconds, on_poll=on_poll
+        ):
+            yield from ended
+
+    def wait_in_batches(
+        self,
+        names: Iterable[JobName],
+        *,
+        poll_seconds: float = 5.0,
+        timeout_seconds: float | None = None,
+        on_poll: Callable[[Sequence[JobRecord]], None] | None = None,
+    ) -> Iterator[Sequence[JobRecord]]:
+        """Do the same as ``wait``, yielding together the jobs that one look found ended."""
         waiting = set(names)
         seen: dict[JobName, JobRecord] = {}
         begun = self._clock()
         while waiting:
             listed = self._look(waiting)
             seen.update(listed)
-            looked: dict[JobName, JobRecord] = {}
-            for name in sorted(waiting):
-                job = listed.get(name) or self._vanished(name, seen.get(name))
-                looked[name] = job
-                if job.status.is_final:
-                    waiting.discard(name)
-                    yield job
+            looked = {
+                name: listed.get(name) or self._vanished(name, seen.get(name))
+                for name in sorted(waiting)
+            }
+            ended = [job for job in looked.values() if job.status.is_final]
+            waiting.difference_update(job.name for job in ended)
+            if ended:
+                yield ended
             if not waiting:
                 return
             if on_poll is not None:
@@ -428,13 +456,27 @@ class SpcsClient:
             except SpcsError as error:
                 refused[name] = error
 
-        with ThreadPoolExecutor(max(1, min(at_once, len(names)))) as pool:
-            list(pool.map(one, names))
+        self.concurrently(one, names, at_once=at_once)
         return refused
 
     def drop(self, name: JobName) -> None:
         """Remove a job, stopping it if it runs; no error if it is gone. History stays."""
         self._run(statements.drop_service(name))
+
+    def concurrently(
+        self, function: Callable[[Given], Made], given: Sequence[Given], *, at_once: int
+    ) -> builtins.list[Made]:
+        """Call a function that uses this client for each of ``given``, several at once.
+
+        Returns in the order of ``given``. Whoever interrupts it is not held up by statements that
+        are being tried again: this client then tries nothing again.
+        """
+        with ThreadPoolExecutor(max(1, min(at_once, len(given)))) as workers:
+            try:
+                return list(workers.map(function, given))
+            except BaseException:
+                self._interrupted.set()
+                raise
 
     def _one(self, statement: Statement) -> Mapping[str, Any]:
         rows = self._run(statement)
@@ -443,14 +485,19 @@ class SpcsClient:
         return rows[0]
 
     def _run(self, statement: Statement) -> Sequence[dict[str, Any]]:
-        for attempt in range(1, self._attempts + 1):
+        begun, paused, pause = self._clock(), 0.0, _FIRST_PAUSE
+        while True:
             try:
                 return self._session.run(statement)
             except SpcsError as error:
-                if not isinstance(error, Retryable) or attempt == self._attempts:
+                spent = max(paused, self._clock() - begun)
+                is_over = self._interrupted.is_set() or spent + pause > self._patience_seconds
+                if is_over or not isinstance(error, Retryable):
                     raise
-                self._sleep(_FIRST_PAUSE * 2 ** (attempt - 1))
-        raise AssertionError("unreachable")
+                self._on_retry(error)
+            self._sleep(pause)
+            paused += pause
+            pause = min(2 * pause, _LONGEST_PAUSE)
 
 
 def _common_prefix(texts: Sequence[str]) -> str:

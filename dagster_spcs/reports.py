@@ -5,7 +5,6 @@ SHOW SERVICE CONTAINERS and SYSTEM$GET_SERVICE_LOGS of each job.
 """
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
@@ -106,11 +105,12 @@ def gather(
     if source == "warehouse":
         _from_history(client, reports, jobs, last_lines)
         _tables(client, reports, tables or {})
-    with ThreadPoolExecutor(_AT_ONCE) as workers:
-        completed = workers.map(
-            lambda report: _complete(client, report, last_lines), reports.values()
-        )
-        reports = {report.job.name: report for report in completed}
+    completed = client.concurrently(
+        lambda report: _complete(client, report, last_lines),
+        list(reports.values()),
+        at_once=_AT_ONCE,
+    )
+    reports = {report.job.name: report for report in completed}
     families: dict[str, str | None] = {}
     refused: dict[str, StatementError] = {}
     for name, report in reports.items():

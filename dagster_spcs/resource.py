@@ -1,12 +1,13 @@
 """``SpcsJobResource``: configuration in, client out."""
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 import dagster as dg
 from pydantic import Field
 
-from dagster_spcs.client import ATTEMPTS, SpcsClient
-from dagster_spcs.errors import InvalidName
+from dagster_spcs.client import PATIENCE_SECONDS, SpcsClient
+from dagster_spcs.errors import InvalidName, SpcsError
 from dagster_spcs.names import JobName, choose_job_name, split_name
 from dagster_spcs.reports import MetadataSource
 
@@ -57,10 +58,17 @@ class SpcsJobResource(dg.ConfigurableResource[Any]):
     submissions_at_once: int = Field(
         default=16, ge=1, description="Statements in flight when several jobs are submitted."
     )
+    outage_seconds: float = Field(
+        default=3600.0,
+        ge=0,
+        description=(
+            "How long a run that waits for jobs goes on trying while the account cannot be"
+            " reached; the jobs go on meanwhile."
+        ),
+    )
     log_lines: int = Field(
         default=100, ge=0, le=1000, description="Last log lines shown on an event."
     )
-
     metadata: Literal["warehouse", "no-warehouse"] = Field(
         default="warehouse",
         description=(
@@ -100,11 +108,16 @@ class SpcsJobResource(dg.ConfigurableResource[Any]):
         """Return where history and logs of finished jobs are read from."""
         return "warehouse" if self.metadata == "warehouse" else "no-warehouse"
 
-    def get_client(self, *, attempts: int = ATTEMPTS) -> SpcsClient:
+    def get_client(
+        self,
+        *,
+        patience_seconds: float = PATIENCE_SECONDS,
+        on_retry: Callable[[SpcsError], None] = lambda _: None,
+    ) -> SpcsClient:
         """Return a client; use it in ``with``, or close it.
 
-        Its connection is opened at the first statement. A statement is sent ``attempts`` times
-        while the connection breaks.
+        Its connection is opened at the first statement. A statement is tried again for
+        ``patience_seconds`` while the account cannot be reached, and ``on_retry`` is told why.
         """
         # Imported here because the connector is costly and most processes never connect.
         from dagster_spcs.session import SnowflakeSession
@@ -115,7 +128,9 @@ class SpcsJobResource(dg.ConfigurableResource[Any]):
                 f"SpcsJobResource.snowflake is a {type(self.snowflake).__name__}, which has no"
                 " get_connection(); give it a dagster_snowflake.SnowflakeResource"
             )
-        return SpcsClient(SnowflakeSession(get_connection), attempts=attempts)
+        return SpcsClient(
+            SnowflakeSession(get_connection), patience_seconds=patience_seconds, on_retry=on_retry
+        )
 
 
 def _single(name: str) -> str:

@@ -85,7 +85,7 @@ def build_spcs_polling_sensor(
         # A cursor that cannot be read fails the tick: starting over in silence would be wrong.
         cursor = Cursor.model_validate_json(context.cursor) if context.cursor else Cursor()
         # One attempt: a tick has little time, and the next one is the repetition.
-        with resource.get_client(attempts=1) as client:
+        with resource.get_client(patience_seconds=0) as client:
             source = metadata or resource.metadata_source()
             tick = _Tick(context, client, resource, source, failure_runs=failure_runs)
             return tick.run(cursor, max_completions, max_seconds)

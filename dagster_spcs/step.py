@@ -1,5 +1,6 @@
-"""What the step of a job asset does: submit, then wait and record, or leave both to the sensor."""
+"""What the step of job assets does: submit, then wait and record, or leave both to the sensor."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -7,8 +8,8 @@ from typing import Any
 import dagster as dg
 
 from dagster_spcs import events
-from dagster_spcs.client import SpcsClient
-from dagster_spcs.errors import JobFailed, JobTimedOut, StatementError, SubmissionFailed
+from dagster_spcs.client import PATIENCE_SECONDS, SpcsClient
+from dagster_spcs.errors import JobFailed, JobTimedOut, ObjectNotFound, SubmissionFailed
 from dagster_spcs.launch import (
     LaunchedJob,
     Overlap,
@@ -33,50 +34,67 @@ from dagster_spcs.waiting import wait_and_stream
 _CANCELLED_WITHIN_SECONDS = 60.0
 """An older job's grace is 30 seconds (page "Working with services")."""
 _FAILURE_LOG_BYTES = 2_000
+_READ_TOGETHER = 50
 
 
 class JobStep:
-    """What the steps of one job asset have in common."""
+    """What the steps of one definition have in common.
+
+    Args:
+        build: from context and the step's other arguments to the request of each asset.
+        result_tables: the assets the step can make, and the table of each that names one.
+        compute_pool: of requests that name none.
+        mode: whether a step waits.
+        overlap: what to do about jobs of other runs.
+        resource_key: under which the ``SpcsJobResource`` is bound.
+    """
 
     def __init__(
         self,
         *,
-        build: Callable[[Any, Mapping[str, Any]], object],
-        key: dg.AssetKey,
+        build: Callable[[Any, Mapping[str, Any]], Mapping[dg.AssetKey, object]],
+        result_tables: Mapping[dg.AssetKey, str | None],
         compute_pool: str | None,
         mode: Mode,
         overlap: Overlap,
-        result_table: str | None,
         resource_key: str,
     ) -> None:
         self.build = build
-        self.key = key
+        self.result_tables = result_tables
         self.compute_pool = compute_pool
         self.mode = mode
         self.overlap = overlap
-        self.result_table = result_table
         self.resource_key = resource_key
 
     def __call__(
         self, context: dg.AssetExecutionContext, arguments: Mapping[str, Any]
     ) -> Iterator[Any]:
         """Run the step and yield its results."""
-        if self.key not in context.selected_asset_keys:
-            yield self._check_alone(context)
+        selected = [key for key in self.result_tables if key in context.selected_asset_keys]
+        for check in sorted(context.selected_asset_check_keys, key=str):
+            if check.asset_key not in selected:
+                yield _check_alone(context, check.asset_key)
+        if not selected:
             return
         resource: SpcsJobResource = getattr(context.resources, self.resource_key)
         decision = decide_for_run(context, self.mode)
+        what = "the job" if len(selected) == 1 else "the jobs"
         context.log.info(
-            f"{'Waiting for' if decision.blocking else 'Not waiting for'} the job:"
+            f"{'Waiting for' if decision.blocking else 'Not waiting for'} {what}:"
             f" {decision.reason}."
         )
-        with resource.get_client() as client:
+        # A run that waits is worth keeping through an outage; one that defers is soon repeated.
+        with resource.get_client(
+            patience_seconds=resource.outage_seconds if decision.blocking else PATIENCE_SECONDS,
+            on_retry=lambda error: context.log.warning(f"Trying again: {error}"),
+        ) as client:
             run = _Run(self, context, resource, client, decision)
-            yield from run.execute(self._plan(context, arguments, resource, decision))
+            yield from run.execute(self._plan(context, selected, arguments, resource, decision))
 
     def _plan(
         self,
         context: dg.AssetExecutionContext,
+        selected: Sequence[dg.AssetKey],
         arguments: Mapping[str, Any],
         resource: SpcsJobResource,
         decision: Decision,
@@ -86,23 +104,19 @@ class JobStep:
             partitions = [context.partition_key]
         elif context.has_partition_key_range:
             partitions = context.partition_keys
-        return [
-            self._planned(
-                context,
-                self.build(
-                    context if partition is None else PartitionContext(context, partition),
-                    arguments,
-                ),
-                resource,
-                partition,
-                decision,
-            )
-            for partition in partitions
-        ]
+        planned = []
+        for partition in partitions:
+            own = context if partition is None else PartitionContext(context, partition)
+            requests = self.build(own, arguments)
+            for key in selected:
+                request = requests.get(key)
+                planned.append(self._planned(context, key, request, resource, partition, decision))
+        return planned
 
     def _planned(
         self,
         context: dg.AssetExecutionContext,
+        key: dg.AssetKey,
         request: object,
         resource: SpcsJobResource,
         partition: str | None,
@@ -110,13 +124,13 @@ class JobStep:
     ) -> PlannedJob:
         if not isinstance(request, JobRequest):
             raise TypeError(
-                f"the function of asset {self.key.to_user_string()} returned"
-                f" {type(request).__name__}; it must return a JobRequest"
+                f"the function of asset {key.to_user_string()} returned"
+                f" {type(request).__name__} for it; it must return a JobRequest"
             )
         pool = request.compute_pool or self.compute_pool or resource.compute_pool
         if pool is None:
             raise dg.Failure(
-                f"No compute pool for asset {self.key.to_user_string()}: name one in the"
+                f"No compute pool for asset {key.to_user_string()}: name one in the"
                 " JobRequest, in spcs_job_asset(compute_pool=…) or in SpcsJobResource."
             )
         if request.query_warehouse is None and resource.query_warehouse is not None:
@@ -124,31 +138,32 @@ class JobStep:
         return PlannedJob(
             request=request,
             compute_pool=pool,
-            asset=tuple(self.key.path),
+            asset=tuple(key.path),
             partition=partition,
             run_id=context.run.run_id,
             attempt=int(context.run.tags.get(events.ATTEMPT_TAG, "0")),
             blocking=decision.blocking,
         )
 
-    def _check_alone(self, context: dg.AssetExecutionContext) -> dg.AssetCheckResult:
-        """Evaluate the check by itself, from the last end that was recorded of the asset."""
-        last: tuple[float, events.JobEnd] | None = None
-        for at, event in asset_events(context.instance, self.key):
-            end = events.end_told_by(event)
-            if end is not None and (last is None or at > last[0]):
-                last = (at, end)
-        return dg.AssetCheckResult(
-            asset_key=self.key,
-            check_name=events.CHECK_NAME,
-            passed=last is not None and last[1].succeeded,
-            severity=dg.AssetCheckSeverity.WARN if last is None else dg.AssetCheckSeverity.ERROR,
-            description=(
-                "No job has ended yet."
-                if last is None
-                else f"The last job, {last[1].job_name}, ended {last[1].status}."
-            ),
-        )
+
+def _check_alone(context: dg.AssetExecutionContext, key: dg.AssetKey) -> dg.AssetCheckResult:
+    """Evaluate the check by itself, from the last end that was recorded of the asset."""
+    last: tuple[float, events.JobEnd] | None = None
+    for at, event in asset_events(context.instance, key):
+        end = events.end_told_by(event)
+        if end is not None and (last is None or at > last[0]):
+            last = (at, end)
+    return dg.AssetCheckResult(
+        asset_key=key,
+        check_name=events.CHECK_NAME,
+        passed=last is not None and last[1].succeeded,
+        severity=dg.AssetCheckSeverity.WARN if last is None else dg.AssetCheckSeverity.ERROR,
+        description=(
+            "No job has ended yet."
+            if last is None
+            else f"The last job, {last[1].job_name}, ended {last[1].status}."
+        ),
+    )
 
 
 class _Run:
@@ -169,8 +184,9 @@ class _Run:
         self._decision = decision
         database, schema = resource.place()
         self._place = Place(database, schema, resource.prefix())
-        self._failures: list[JobFailed] = []
-        self._held_back: list[str] = []
+        self._failures: list[tuple[dg.AssetKey, JobFailed]] = []
+        self._held_back: set[tuple[dg.AssetKey, str | None]] = set()
+        self._jobs: Counter[dg.AssetKey] = Counter()
 
     def execute(self, planned: list[PlannedJob]) -> Iterator[Any]:
         planned = self._settle_overlap(planned)
@@ -182,26 +198,29 @@ class _Run:
             if not self._decision.blocking:
                 return
             unfinished = {job.name for job in launched}
-            for job, record in wait_and_stream(
+            self._jobs.update(_key(job) for job in launched)
+            for ended in wait_and_stream(
                 self._client,
                 launched,
                 poll_seconds=self._resource.poll_seconds,
                 emit=lambda line: print(line, flush=True),  # the run's compute log
                 warn=self._context.log.warning,
             ):
-                unfinished.discard(job.name)
-                yield from self._record(job, record, alone=len(launched) == 1)
+                unfinished.difference_update(job.name for job, _ in ended)
+                for start in range(0, len(ended), _READ_TOGETHER):
+                    yield from self._record(ended[start : start + _READ_TOGETHER])
         except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
             if self._decision.blocking:
                 self._cancel(unfinished)
             raise
-        if len(launched) > 1:
-            yield from self._conclude_range()
+        for key, count in self._jobs.items():
+            if count > 1:
+                yield from self._conclude_range(key)
         if self._failures:
             raise dg.Failure(
-                "\n\n".join(str(failure) for failure in self._failures),
+                "\n\n".join(str(failure) for _, failure in self._failures),
                 metadata={
-                    events.JOB_NAME: ", ".join(str(each.job.name) for each in self._failures)
+                    events.JOB_NAME: ", ".join(str(each.job.name) for _, each in self._failures)
                 },
             )
 
@@ -238,7 +257,7 @@ class _Run:
         skipped: list[str] = []
         others_of = in_flight(self._client, self._place, planned)
         for each, others in zip(planned, others_of, strict=True):
-            what = self._step.key.to_user_string()
+            what = "/".join(each.asset)
             if each.partition is not None:
                 what += f" {each.partition}"
             if others and self._step.overlap == "skip":
@@ -273,29 +292,39 @@ class _Run:
         except JobTimedOut as error:
             self._context.log.warning(f"Cancelled, and not ended yet: {error}")
 
-    def _record(self, job: LaunchedJob, record: JobRecord, *, alone: bool) -> Iterator[Any]:
-        if already_recorded(self._context.instance, [(record, job.identity)]) == [True]:
-            self._context.log.info(f"The end of {job.name} was recorded before.")
-            return
-        if not alone and self._decision.feeds_run and record.status.is_success:
-            # Its event comes with the step's result, which what is downstream waits for. If
-            # another partition fails there is no result, and the sensor records this one.
-            self._held_back.append(job.identity.partition or "")
-        report = self._report(job, record)
+    def _record(self, ended: Sequence[tuple[LaunchedJob, JobRecord]]) -> Iterator[Any]:
+        known = already_recorded(
+            self._context.instance, [(record, job.identity) for job, record in ended]
+        )
+        fresh = []
+        for (job, record), is_recorded in zip(ended, known, strict=True):
+            if is_recorded:
+                self._context.log.info(f"The end of {job.name} was recorded before.")
+            else:
+                fresh.append((job, record))
+        for (job, _), report in zip(fresh, self._reports(fresh), strict=True):
+            yield from self._record_one(job, report)
+
+    def _record_one(self, job: LaunchedJob, report: JobReport) -> Iterator[Any]:
+        key = _key(job)
+        alone = self._jobs[key] == 1
         metadata = events.job_metadata(report, job.identity, account=self._resource.account())
         if not report.succeeded:
             last_lines = plain(report.log.lines, _FAILURE_LOG_BYTES)
-            self._failures.append(JobFailed(record, report.exit_codes, last_lines))
+            self._failures.append((key, JobFailed(report.job, report.exit_codes, last_lines)))
         if alone and report.succeeded:
             yield dg.MaterializeResult(
-                asset_key=self._step.key,
+                asset_key=key,
                 metadata=metadata,
                 tags=events.finished_tags(report),
                 check_results=[events.check_result(report, job.identity)],
             )
-        elif job.identity.partition in self._held_back:
+        elif self._decision.feeds_run and report.succeeded:
+            # Its event comes with the step's result, which what is downstream waits for. If
+            # another partition fails there is no result, and the sensor records this one.
+            self._held_back.add((key, job.identity.partition))
             self._context.add_asset_metadata(
-                metadata, asset_key=self._step.key, partition_key=job.identity.partition
+                metadata, asset_key=key, partition_key=job.identity.partition
             )
         else:
             own, _ = events.finished_events(report, job.identity, metadata)
@@ -304,39 +333,44 @@ class _Run:
             if alone:
                 yield events.check_result(report, job.identity)
 
-    def _report(self, job: LaunchedJob, record: JobRecord) -> JobReport:
-        table = self._step.result_table
-        [report] = gather(
+    def _reports(self, ended: Sequence[tuple[LaunchedJob, JobRecord]]) -> list[JobReport]:
+        tables = {job.name: self._step.result_tables[_key(job)] for job, _ in ended}
+        reports = gather(
             self._client,
-            [record],
+            [record for _, record in ended],
             source=self._resource.metadata_source(),
             last_lines=self._resource.log_lines,
-            tables={} if table is None else {record.name: table},
+            tables={name: table for name, table in tables.items() if table is not None},
         )
-        return replace(report, timed_out=ran_out_of_time(record, job.identity))
+        return [
+            replace(report, timed_out=ran_out_of_time(record, job.identity))
+            for report, (job, record) in zip(reports, ended, strict=True)
+        ]
 
-    def _conclude_range(self) -> Iterator[Any]:
-        names = ", ".join(str(each.job.name) for each in self._failures)
+    def _conclude_range(self, key: dg.AssetKey) -> Iterator[Any]:
+        names = ", ".join(str(each.job.name) for failed, each in self._failures if failed == key)
         check = dg.AssetCheckResult(
-            asset_key=self._step.key,
+            asset_key=key,
             check_name=events.CHECK_NAME,
-            passed=not self._failures,
+            passed=not names,
             severity=dg.AssetCheckSeverity.ERROR,
             description=f"Failed: {names}" if names else "All jobs ended DONE",
         )
-        if self._held_back and not self._failures:
-            yield dg.MaterializeResult(asset_key=self._step.key, check_results=[check])
+        if not names and any(held == key for held, _ in self._held_back):
+            yield dg.MaterializeResult(asset_key=key, check_results=[check])
         else:
             yield check
 
     def _cancel(self, names: Iterable[JobName]) -> None:
-        refused = self._client.cancel_many(
-            sorted(names), at_once=self._resource.submissions_at_once
-        )
+        # With a client of its own: the one that was interrupted may be waiting for an account
+        # that cannot be reached.
+        with self._resource.get_client() as client:
+            refused = client.cancel_many(sorted(names), at_once=self._resource.submissions_at_once)
         for name, error in refused.items():
-            if not (isinstance(error, StatementError) and error.errno == _NOT_THERE):
+            if not isinstance(error, ObjectNotFound):  # it was not submitted yet
                 self._context.log.error(f"{name} could not be cancelled and goes on: {error}")
         self._context.log.info("The run was terminated: its jobs are cancelled.")
 
 
-_NOT_THERE = 2003
+def _key(job: LaunchedJob) -> dg.AssetKey:
+    return dg.AssetKey(list(job.planned.asset))

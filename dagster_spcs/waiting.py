@@ -78,10 +78,11 @@ def wait_and_stream(
     emit: Callable[[str], None],
     warn: Callable[[str], None],
     now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
-) -> Iterator[tuple[LaunchedJob, JobRecord]]:
-    """Yield each job as it ends; lines of ``MOST_FOLLOWED`` containers go to ``emit``.
+) -> Iterator[list[tuple[LaunchedJob, JobRecord]]]:
+    """Yield the jobs that ended since the last look; lines of followed containers are emitted.
 
-    A job past its deadline is cancelled and yielded when it has ended.
+    The logs of ``MOST_FOLLOWED`` containers are followed. A job past its deadline is cancelled
+    and yielded when it has ended.
     """
     by_name = {each.name: each for each in launched}
     all_followers = (
@@ -120,9 +121,10 @@ def wait_and_stream(
                 except StatementError as error:
                     warn(f"it could not be cancelled: {error}")  # tried again at the next look
 
-    for job in client.wait(by_name, poll_seconds=poll_seconds, on_poll=on_poll):
-        read(job.name, last=True)
-        yield by_name[job.name], job
+    for ended in client.wait_in_batches(by_name, poll_seconds=poll_seconds, on_poll=on_poll):
+        for job in ended:
+            read(job.name, last=True)
+        yield [(by_name[job.name], job) for job in ended]
 
 
 def _label(job: LaunchedJob, instance: int, container: str, jobs: int) -> str:

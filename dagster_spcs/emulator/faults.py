@@ -63,6 +63,8 @@ class Faults:
         """How far the account's clock is ahead of this machine's."""
         self.unreachable = False
         """Whether connections are closed as soon as they are made; see ``outage``."""
+        self.turned_away = 0
+        """How many connections and requests outages have ended."""
         self.expired_sessions = 0
         """Raised by ``expire_sessions``: sessions of an earlier number have no valid token."""
 
@@ -120,6 +122,11 @@ class Faults:
             self._faults.clear()
         self.latency_seconds = self.history_lag_seconds = self.log_lag_seconds = 0.0
         self.unreachable = False
+
+    def turns_away(self) -> bool:
+        """Whether a connection or request is to be ended now; counts it if so."""
+        self.turned_away += self.unreachable
+        return self.unreachable
 
     def strike(self, statement: str) -> list[Fault]:
         """Return the faults that happen to a statement, and count them."""

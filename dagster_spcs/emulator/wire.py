@@ -74,7 +74,7 @@ class Wire:
         self._tables = tables
         self._password = password
         self._faults = faults
-        self.connections = Connections(lambda: faults.unreachable)
+        self.connections = Connections(faults.turns_away)
         self._sessions: dict[str, Session] = {}
         self._queries = Queries()
         self._uploads: set[str] = set()
@@ -205,7 +205,7 @@ class Wire:
         return JSONResponse({"success": True, "data": None, "code": None, "message": None})
 
     async def _query(self, request: Request) -> Response:
-        if self._faults.unreachable:
+        if self._faults.turns_away():
             raise _ConnectionLost
         session = self._known(request)
         body = await _body(request)

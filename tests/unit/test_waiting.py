@@ -142,9 +142,10 @@ def follow_all(
     warnings: list[str] = []
     ended = [
         (job.name.name, record.status.value)
-        for job, record in wait_and_stream(
+        for together in wait_and_stream(
             client, jobs, poll_seconds=3, emit=lines.append, warn=warnings.append
         )
+        for job, record in together
     ]
     return ended, lines, warnings
 
