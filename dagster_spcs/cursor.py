@@ -36,6 +36,8 @@ class Cursor(BaseModel):
     them is no longer listed."""
     retries: tuple[Retry, ...] = ()
     """Attempts that wait for their time."""
+    held: dict[str, datetime] = {}
+    """Since when, by Dagster's clock, a finished job is left to the run that waits for it."""
 
 
 def open_jobs(jobs: Sequence[JobRecord], cursor: Cursor) -> list[JobRecord]:
@@ -44,7 +46,7 @@ def open_jobs(jobs: Sequence[JobRecord], cursor: Cursor) -> list[JobRecord]:
     return [
         job
         for job in jobs
-        if (cursor.through is None or job.created_on >= cursor.through) and _mark(job) not in known
+        if (cursor.through is None or job.created_on >= cursor.through) and mark(job) not in known
     ]
 
 
@@ -52,10 +54,10 @@ def one_is_missing(jobs: Sequence[JobRecord], cursor: Cursor) -> bool:
     """Whether a job that was in flight after the last tick is no longer listed.
 
     True as well when a job of before the last tick is listed only now; then there is nothing to
-    find, and looking does no harm.
+    find, and looking does no harm. And true of an empty cursor: it may be one that was lost.
     """
     if cursor.newest is None:
-        return False
+        return True
     before = [job for job in open_jobs(jobs, cursor) if job.created_on <= cursor.newest]
     return _digest(before) != cursor.in_flight
 
@@ -84,8 +86,8 @@ def report_finished(
         key=lambda job: (job.updated_on, job.name),
     )
     fresh = over[:limit]
-    settled_now = {*cursor.settled, *map(_mark, fresh)}
-    unsettled = [job for job in opened if _mark(job) not in settled_now]
+    settled_now = {*cursor.settled, *map(mark, fresh)}
+    unsettled = [job for job in opened if mark(job) not in settled_now]
     newest = max((job.created_on for job in jobs), default=cursor.newest)
     through = min(
         [job.created_on for job in unsettled] + ([newest - SLACK] if newest is not None else []),
@@ -95,9 +97,9 @@ def report_finished(
         through = cursor.through
     settled = tuple(
         sorted(
-            _mark(job)
+            mark(job)
             for job in jobs
-            if _mark(job) in settled_now and (through is None or job.created_on >= through)
+            if mark(job) in settled_now and (through is None or job.created_on >= through)
         )
     )
     moved = {
@@ -109,7 +111,8 @@ def report_finished(
     return fresh, cursor.model_copy(update=moved)
 
 
-def _mark(job: JobRecord) -> str:
+def mark(job: JobRecord) -> str:
+    """Return what tells a job from every other one, in few characters."""
     # Name and creation, for a name can be used again; a digest, for the cursor is saved each tick.
     return base64.b64encode(_hash(job)).decode().rstrip("=")
 

@@ -10,7 +10,7 @@ import dagster as dg
 
 from dagster_spcs import events
 from dagster_spcs.client import SpcsClient
-from dagster_spcs.cursor import Cursor, one_is_missing, open_jobs, report_finished
+from dagster_spcs.cursor import Cursor, mark, one_is_missing, open_jobs, report_finished
 from dagster_spcs.dropped import find_dropped
 from dagster_spcs.errors import StatementError
 from dagster_spcs.failures import FAILURE_JOB, RETRY_JOB, failure_request, retry_request
@@ -27,9 +27,6 @@ _BATCH: dict[MetadataSource, int] = {"warehouse": 50, "no-warehouse": 10}
 """Jobs read together; the time is looked at between two batches."""
 _MOST_OVERDUE = 10
 """Overdue jobs ended a tick; each takes some statements."""
-_HELD_FOR = timedelta(minutes=15)
-"""How long a finished job is left to the run that waits for it: a run whose process was killed
-looks as if it were still there."""
 _CLOCK_SLACK = timedelta(minutes=5)
 """Between the clocks of the hosts that Dagster's own processes run on."""
 
@@ -47,6 +44,7 @@ def build_spcs_polling_sensor(
     metadata: MetadataSource | None = None,
     max_completions: int = 200,
     max_seconds: float = 40.0,
+    hold_seconds: float = 900.0,
     failure_runs: bool = False,
     default_status: dg.DefaultSensorStatus = dg.DefaultSensorStatus.RUNNING,
     resource_key: str = "spcs",
@@ -66,6 +64,9 @@ def build_spcs_polling_sensor(
         max_completions: at most so many jobs a tick; the rest is for the next one.
         max_seconds: a tick starts no further batch after this long (a sensor's call is cut off
             after 60 seconds by default).
+        hold_seconds: how long a finished job is left to the run that waits for it. A run whose
+            process was killed looks as if it were still there; after this long the sensor records
+            its jobs all the same.
         failure_runs: for each failed job that is not tried again, launch a small run that fails
             with the same text, so that alerts on failed runs fire.
         default_status: whether the sensor runs without being switched on.
@@ -87,7 +88,14 @@ def build_spcs_polling_sensor(
         # One attempt: a tick has little time, and the next one is the repetition.
         with resource.get_client(patience_seconds=0) as client:
             source = metadata or resource.metadata_source()
-            tick = _Tick(context, client, resource, source, failure_runs=failure_runs)
+            tick = _Tick(
+                context,
+                client,
+                resource,
+                source,
+                hold=timedelta(seconds=hold_seconds),
+                failure_runs=failure_runs,
+            )
             return tick.run(cursor, max_completions, max_seconds)
 
     return _tick
@@ -103,8 +111,10 @@ class _Tick:
         resource: SpcsJobResource,
         source: MetadataSource,
         *,
+        hold: timedelta,
         failure_runs: bool,
     ) -> None:
+        self._hold = hold
         self._context = context
         self._client = client
         self._resource = resource
@@ -122,7 +132,7 @@ class _Tick:
         )
         found = self._of_this_location(listed)
         jobs = [job for job, _ in found.values()]
-        held = self._waited_for(found, cursor)
+        held, cursor = self._waited_for(found, cursor)
         begun = time.monotonic()
         late = self._end_overdue(found, cursor, held)
         reported = 0
@@ -179,20 +189,24 @@ class _Tick:
             )
         return found
 
-    def _waited_for(self, found: Mapping[JobName, Found], cursor: Cursor) -> set[JobName]:
-        """Unreported finished jobs whose run waits for them and is still there to record them."""
+    def _waited_for(
+        self, found: Mapping[JobName, Found], cursor: Cursor
+    ) -> tuple[set[JobName], Cursor]:
+        """Return what is left to runs that wait, and the cursor that remembers since when."""
         alive: dict[str, bool] = {}
         held = set()
+        since = {}
         for job in open_jobs([job for job, _ in found.values()], cursor):
             identity = found[job.name][1]
-            ended_lately = job.status.is_final and self._now - job.updated_on < _HELD_FOR
-            if identity.blocking and (ended_lately or self._is_overdue(job, identity)):
+            if identity.blocking and (job.status.is_final or self._is_overdue(job, identity)):
+                begun = cursor.held.get(mark(job), self._now)
+                since[mark(job)] = begun
                 if identity.run_id not in alive:
                     run = self._context.instance.get_run_by_id(identity.run_id)
                     alive[identity.run_id] = run is not None and not run.is_finished
-                if alive[identity.run_id]:
+                if alive[identity.run_id] and self._now - begun < self._hold:
                     held.add(job.name)
-        return held
+        return held, cursor.model_copy(update={"held": since})
 
     def _is_overdue(self, job: JobRecord, identity: JobIdentity) -> bool:
         deadline = identity.deadline

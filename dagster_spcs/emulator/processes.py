@@ -100,10 +100,13 @@ class ContainerProcess:
         finally:
             # What the main process left behind goes with the container, and lets go of the pipes.
             self._signal(signal.SIGKILL)
-            await asyncio.to_thread(_kill_marked, f"{_MARK}={self._mark}".encode())
-            with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(readers, _PIPES_CLOSE_WITHIN_SECONDS)
-            self._log.close()
+            try:
+                await asyncio.to_thread(_kill_marked, f"{_MARK}={self._mark}".encode())
+                with contextlib.suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(readers, _PIPES_CLOSE_WITHIN_SECONDS)
+            finally:
+                readers.cancel()  # a job that is dropped at this moment has no more to say
+                self._log.close()
         return code if code >= 0 else 128 - code
 
     async def stop(self, grace_seconds: float) -> None:

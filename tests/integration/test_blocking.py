@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import pytest
 
 from dagster_spcs import JobRequest, events, spcs_job_asset
 from dagster_spcs.client import SpcsClient, Submission
+from dagster_spcs.emulator import Emulator
 from dagster_spcs.identity import JobIdentity
 from dagster_spcs.names import JobName
 from dagster_spcs.resource import SpcsJobResource
@@ -121,6 +122,38 @@ def test_job_of_a_run_that_died_is_recorded_by_the_sensor(
     location.tick()
     location.tick()
     assert len(location.materializations("a")) == 1
+
+
+def test_job_of_a_run_that_only_seems_alive(
+    locate: Locate, client: SpcsClient, resource: SpcsJobResource, emulator: Emulator
+) -> None:
+    """A finished job is left to its run for so long by Dagster's clock, not by the account's."""
+    emulator.faults.clock_offset = timedelta(hours=-2)
+    try:
+        location = locate(script_asset("a", "true", mode="blocking"))
+        run = location.instance.create_run_for_job(
+            location._definitions.resolve_implicit_global_asset_job_def(),
+            status=dg.DagsterRunStatus.STARTED,
+        )
+        identity = JobIdentity(
+            asset=("a",), run_id=run.run_id, blocking=True, submitted=datetime.now(timezone.utc)
+        )
+        database, schema = resource.place()
+        name = JobName("DAGSTER_A_KILLED", schema, database)
+        client.submit(Submission(script_request("true"), name, POOL, identity.to_comment()))
+        [_] = client.wait([name], poll_seconds=0.02)
+
+        location.tick()
+        location.tick()
+        assert location.materializations("a") == []
+
+        impatient = locate(script_asset("a", "true", mode="blocking"), hold_seconds=0)
+        impatient.cursor = location.cursor
+        impatient.tick()
+        impatient.tick()
+        assert len(impatient.materializations("a")) == 1
+    finally:
+        emulator.faults.clock_offset = timedelta()
 
 
 def test_terminated_run_cancels_its_job(locate: Locate, client: SpcsClient, schema: str) -> None:

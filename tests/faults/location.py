@@ -1,0 +1,106 @@
+"""A code location of twenty-five partitions a run, over the emulator its environment names."""
+
+import json
+import os
+from pathlib import Path
+
+import dagster as dg
+from dagster_snowflake import SnowflakeResource
+
+from dagster_spcs import (
+    Container,
+    JobRequest,
+    ServiceSpec,
+    SpcsJobResource,
+    build_spcs_polling_sensor,
+    spcs_job_asset,
+)
+
+RANGES = 4
+SIZE = 25
+ASSETS = ("deferred", "waited_for")
+KEYS = [f"r{group}_{number:02}" for group in range(RANGES) for number in range(SIZE)]
+PARTITIONS = dg.StaticPartitionsDefinition(KEYS)
+START_TAG = "dagster/asset_partition_range_start"
+END_TAG = "dagster/asset_partition_range_end"
+
+settings = json.loads(Path(os.environ["FAULTS_SETTINGS"]).read_text())
+
+
+def range_tags(first: int, last: int) -> dict[str, str]:
+    """Return the tags of a run over some ranges of partitions."""
+    return {START_TAG: f"r{first}_00", END_TAG: f"r{last}_{SIZE - 1:02}"}
+
+
+def request_for(key: str) -> JobRequest:
+    """Return a short job; each seventh one fails."""
+    number = int(key[-2:])
+    script = f"echo {key}; sleep 0.{number % 10}; exit {int(number % 7 == 3)}"
+    spec = ServiceSpec(containers=[Container(name="main", image=settings["image"], args=[script])])
+    return JobRequest(spec=spec)
+
+
+def job_asset(name: str, mode: str) -> dg.AssetsDefinition:
+    """Return a job asset over all partitions, a range of them in one run."""
+
+    @spcs_job_asset(
+        name=name,
+        mode=mode,
+        partitions_def=PARTITIONS,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+    )
+    def job(context: dg.AssetExecutionContext) -> JobRequest:
+        """A job of the test."""
+        return request_for(context.partition_key)
+
+    return job
+
+
+snowflake = SnowflakeResource(
+    account=settings["account"],
+    user=settings["user"],
+    password=settings["password"],
+    database="LAB",
+    schema="PUBLIC",
+    autocommit=True,
+    login_timeout=2,
+    network_timeout=2,
+    additional_snowflake_connection_args={
+        "host": settings["host"],
+        "port": settings["port"],
+        "protocol": "http",
+        "platform_detection_timeout_seconds": 0.0,
+    },
+)
+sensor = build_spcs_polling_sensor(minimum_interval_seconds=1, max_completions=40, hold_seconds=3)
+
+
+@dg.sensor(
+    jobs=[dg.define_asset_job(f"make_{asset}", selection=[asset]) for asset in ASSETS],
+    minimum_interval_seconds=1,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+)
+def starter(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+    """Start the runs that the test has asked for, each once."""
+    asked = json.loads(Path(settings["asked"]).read_text())
+    return dg.SensorResult(
+        run_requests=[
+            dg.RunRequest(
+                run_key=each["key"],
+                job_name=f"make_{each['asset']}",
+                tags=range_tags(*each["ranges"]),
+            )
+            for each in asked
+        ]
+    )
+
+
+defs = dg.Definitions(
+    assets=[job_asset("deferred", "deferred"), job_asset("waited_for", "blocking")],
+    sensors=[sensor, starter],
+    resources={
+        "spcs": SpcsJobResource(
+            snowflake=snowflake, compute_pool=settings["pool"], poll_seconds=0.3, log_lines=5
+        )
+    },
+)

@@ -1,0 +1,192 @@
+"""Two hundred jobs while Dagster's own processes are killed: daemon, code server, run workers.
+
+What is killed when is drawn from one seeded generator and bound to how many statements the account
+has seen, so that each kill falls into work. The account goes away as well, and its sessions expire.
+"""
+
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import dagster as dg
+import psutil
+import pytest
+
+from definitions.local import tool
+from tests.acceptance.dagster_web import wait_for
+from tests.faults.account import count, write_settings
+from tests.support.emulators import Lab, new_emulator, open_lab
+
+pytestmark = pytest.mark.slow
+
+ASSETS = ("deferred", "waited_for")
+PLAN = ("run worker", "code server", "outage", "daemon", "expire")
+LOCATION = Path("tests/faults/location.py")
+DAGSTER_YAML = """telemetry: {enabled: false}
+run_monitoring: {enabled: true, poll_interval_seconds: 2}
+"""
+
+
+class Processes:
+    """Dagster's daemon and code server, each of which can be killed and started again."""
+
+    def __init__(self, home: Path, settings: Path) -> None:
+        self._home = home
+        self._env = {
+            **os.environ,
+            "DAGSTER_HOME": str(home),
+            "FAULTS_SETTINGS": str(settings),
+            "PYTHONPATH": str(Path.cwd()),
+            "PYTHONWARNINGS": "ignore",
+        }
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self._port = free.getsockname()[1]
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._workers: set[psutil.Process] = set()
+        self.killed: list[str] = []
+        (home / "dagster.yaml").write_text(DAGSTER_YAML)
+        (home / "workspace.yaml").write_text(
+            "load_from:\n"
+            f"- grpc_server: {{host: 127.0.0.1, port: {self._port}, location_name: faults}}\n"
+        )
+
+    def start(self, name: str) -> None:
+        """Start the daemon or the code server."""
+        commands = {
+            "code server": [
+                sys.executable, "-m", "dagster", "api", "grpc", "--python-file", str(LOCATION),
+                "--host", "127.0.0.1", "--port", str(self._port), "--location-name", "faults",
+                "--container-image", "none",
+            ],
+            "daemon": [tool("dagster-daemon"), "run", "-w", str(self._home / "workspace.yaml")],
+        }  # fmt: skip
+        with (self._home / f"{name}.txt").open("ab") as log:
+            self._running[name] = subprocess.Popen(
+                commands[name], env=self._env, stdout=log, stderr=log, start_new_session=True
+            )
+
+    def kill(self, name: str) -> None:
+        """KILL the daemon or the code server; run workers of the latter go on."""
+        process = self._running.pop(name)
+        self._workers.update(psutil.Process(process.pid).children(recursive=True))
+        process.kill()
+        process.wait()
+        self.killed.append(name)
+
+    def kill_worker(self, chance: random.Random) -> bool:
+        """KILL one of the run workers that are at work; False if there is none."""
+        workers = psutil.Process(self._running["code server"].pid).children()
+        if not workers:
+            return False
+        chance.choice(sorted(workers, key=lambda each: each.pid)).kill()
+        self.killed.append("run worker")
+        return True
+
+    def end(self) -> None:
+        """KILL everything that was started."""
+        for name in list(self._running):
+            group = self._running[name].pid
+            self.kill(name)
+            try:
+                os.killpg(group, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        for worker in self._workers:
+            if worker.is_running():
+                worker.kill()
+
+
+@contextmanager
+def processes(home: Path, settings: Path) -> Iterator[Processes]:
+    started = Processes(home, settings)
+    try:
+        yield started
+    finally:
+        started.end()
+
+
+class Asked:
+    """The runs the code location's own sensor is asked to start."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._runs: list[dict[str, object]] = []
+        self._write()
+
+    def all(self, why: str) -> None:
+        """Ask for a run over all partitions of each asset."""
+        for asset in ASSETS:
+            self._runs.append({"key": f"{why}-{asset}", "asset": asset, "ranges": [0, 3]})
+        self._write()
+
+    def _write(self) -> None:
+        written = self._path.with_suffix(".new")
+        written.write_text(json.dumps(self._runs))
+        written.replace(self._path)
+
+
+def test_exactly_one_event_for_each_job(tmp_path: Path) -> None:
+    chance = random.Random(1)
+    home = tmp_path / "home"
+    home.mkdir()
+    log = home / "daemon.txt"
+    with ExitStack() as stack:
+        emulator = stack.enter_context(new_emulator(tmp_path))
+        lab = Lab(stack.enter_context(open_lab(emulator)))
+        settings = write_settings(emulator, tmp_path)
+        asked = Asked(tmp_path / "asked.json")
+        running = stack.enter_context(processes(home, settings))
+        instance = stack.enter_context(dg.DagsterInstance.from_config(str(home)))
+        running.start("code server")
+        running.start("daemon")
+        asked.all("first")
+
+        def progress(statements: int, of: str = "") -> None:
+            """Wait until the account has seen some statements more."""
+            sent = emulator.statements
+            wait_for(
+                f"{statements} statements {of}",
+                lambda: (
+                    sum(each.text.startswith(of) for each in emulator.statements[len(sent) :])
+                    >= statements
+                ),
+                log,
+            )
+
+        def settled() -> bool:
+            runs = instance.get_runs()
+            if len(runs) < 4 or not all(run.is_finished for run in runs):
+                return False
+            found = count(lab, instance, ASSETS)
+            return not found.orphaned and not found.lost
+
+        progress(10, of="EXECUTE JOB SERVICE")
+        for what in PLAN:
+            progress(chance.randint(5, 60))
+            if what == "run worker":
+                assert running.kill_worker(chance)
+            elif what == "expire":
+                emulator.faults.expire_sessions()
+                emulator.faults.lose_answer("EXECUTE", times=5)
+            elif what == "outage":
+                with emulator.faults.outage():
+                    gone = emulator.faults.turned_away + 5
+                    wait_for("outage", lambda gone=gone: emulator.faults.turned_away > gone, log)
+            else:
+                running.kill(what)
+                running.start(what)
+        asked.all("again")
+        wait_for("the end of all jobs", settled, log)
+        progress(2, of="SHOW JOB SERVICES")  # two more ticks find nothing more to tell
+        found = count(lab, instance, ASSETS)
+        print(f"{found.jobs} jobs; killed: {running.killed}")
+    assert found.jobs >= 200
+    assert {"daemon", "code server", "run worker"} <= set(running.killed)
+    assert (found.lost, found.doubled, found.orphaned, found.wrong) == ([], [], [], [])
