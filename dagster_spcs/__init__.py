@@ -24,6 +24,7 @@ from dagster_spcs.errors import (
 )
 from dagster_spcs.groups import spcs_job_multi_asset
 from dagster_spcs.names import JobName
+from dagster_spcs.pipes_client import PipesSpcsClient, PipesSpcsLogReader
 from dagster_spcs.records import (
     ContainerRecord,
     HistoryRecord,
@@ -94,6 +95,8 @@ __all__ = [
     "NotPrivileged",
     "ObjectExists",
     "ObjectNotFound",
+    "PipesSpcsClient",
+    "PipesSpcsLogReader",
     "PlatformMonitor",
     "Probe",
     "ResourceAmounts",

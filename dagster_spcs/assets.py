@@ -24,6 +24,7 @@ def spcs_job_asset(
     compute_pool: str | None = None,
     mode: Mode = "auto",
     overlap: Overlap = "skip",
+    pipes: bool = False,
     result_table: str | None = None,
     description: str | None = None,
     group_name: str | None = None,
@@ -32,6 +33,7 @@ def spcs_job_asset(
     automation_condition: dg.AutomationCondition[Any] | None = None,
     freshness_policy: dg.FreshnessPolicy | None = None,
     retry_policy: dg.RetryPolicy | None = None,
+    check_specs: Sequence[dg.AssetCheckSpec] = (),
     max_retries: int = 0,
     retry_delay_seconds: float = 60.0,
     code_version: str | None = None,
@@ -58,6 +60,8 @@ def spcs_job_asset(
         overlap: what to do about a job of the same asset and partition that another run started
             and that has not ended: ``"skip"`` starts nothing, ``"allow"`` starts beside it,
             ``"cancel_previous"`` cancels it first.
+        pipes: the containers speak Dagster Pipes: they are told of the run in their environment,
+            and what they report lands on the event.
         result_table: ``database.schema.table`` that the job fills; shown on the asset, and its
             rows and columns are read after a success where a warehouse may be used.
         description: the asset's description; the function's docstring if left out.
@@ -67,6 +71,7 @@ def spcs_job_asset(
         automation_condition: as in ``dagster.asset``.
         freshness_policy: as in ``dagster.asset``; counts from the sensor's event.
         retry_policy: for failures of the step; a submission that is repeated adopts its own job.
+        check_specs: checks whose results the containers report through Pipes.
         max_retries: how often the sensor starts another attempt after a deferred job failed.
         retry_delay_seconds: before the first of these attempts; doubled for each further one.
         code_version: as in ``dagster.asset``.
@@ -103,6 +108,7 @@ def spcs_job_asset(
             compute_pool=compute_pool,
             mode=mode,
             overlap=overlap,
+            pipes=pipes,
             resource_key=resource_key,
         )
         return define(
@@ -112,6 +118,7 @@ def spcs_job_asset(
             specs=[spec],
             backfill_policy=backfill_policy,
             retry_policy=retry_policy,
+            check_specs=check_specs,
         )
 
     return decorate

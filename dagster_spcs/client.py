@@ -6,10 +6,11 @@ Every method is one sentence about jobs. What the account refuses arrives as one
 import builtins
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from dagster_spcs import statements
@@ -344,33 +345,45 @@ class SpcsClient:
         return self.logs_of_many([job], last_lines=last_lines).get(job.name, JobLog(()))
 
     def logs_of_many(
-        self, jobs: Sequence[JobRecord], *, last_lines: int = 100
+        self,
+        jobs: Sequence[JobRecord],
+        *,
+        last_lines: int = 100,
+        with_messages: Collection[JobName] = (),
     ) -> dict[JobName, JobLog]:
         """Return the last lines of several jobs, ``LOG_BATCH`` jobs a statement.
 
-        A job without lines in the event table, or dropped, is absent.
+        Of jobs ``with_messages`` every line with a Pipes message comes as well. A job without
+        lines in the event table, or dropped, is absent.
         """
         found: dict[JobName, JobLog] = {}
         for start in range(0, len(jobs), LOG_BATCH):
-            self._read_logs(jobs[start : start + LOG_BATCH], last_lines, found)
+            self._read_logs(jobs[start : start + LOG_BATCH], last_lines, with_messages, found)
         return found
 
     def _read_logs(
-        self, jobs: Sequence[JobRecord], last_lines: int, found: dict[JobName, JobLog]
+        self,
+        jobs: Sequence[JobRecord],
+        last_lines: int,
+        with_messages: Collection[JobName],
+        found: dict[JobName, JobLog],
     ) -> None:
         since = min(job.created_on for job in jobs) - timedelta(minutes=1)
         try:
             rows = self._run(
                 statements.service_logs(
-                    [job.name for job in jobs], since=since, last_lines=last_lines
+                    [job.name for job in jobs],
+                    since=since,
+                    last_lines=last_lines,
+                    with_messages=with_messages,
                 )
             )
         except ObjectNotFound:
             # One dropped job refuses the statement of all: halve until it stands alone.
             if len(jobs) > 1:
                 middle = len(jobs) // 2
-                self._read_logs(jobs[:middle], last_lines, found)
-                self._read_logs(jobs[middle:], last_lines, found)
+                self._read_logs(jobs[:middle], last_lines, with_messages, found)
+                self._read_logs(jobs[middle:], last_lines, with_messages, found)
             return
         by_name = {job.name.sql: job.name for job in jobs}
         grouped: dict[JobName, list[dict[str, Any]]] = {}
@@ -385,16 +398,21 @@ class SpcsClient:
             )
 
     def node_logs(
-        self, name: JobName, containers: Sequence[ContainerRecord], *, last_lines: int = 100
+        self,
+        name: JobName,
+        containers: Sequence[ContainerRecord],
+        *,
+        last_lines: int | None = 100,
     ) -> JobLog:
         """Return the last lines of a job straight from its node; needs no warehouse.
 
         One statement a container. They are there at once, but only for a while after the end,
-        at most 100 KB, both streams mixed (page "SYSTEM$GET_SERVICE_LOGS").
+        at most 100 KB, both streams mixed (page "SYSTEM$GET_SERVICE_LOGS"). ``last_lines`` None
+        is as much as there is.
         """
         lines: list[LogLine] = []
-        share = max(1, last_lines // max(1, len(containers)))
-        for container in containers if last_lines > 0 else ():
+        share = None if last_lines is None else max(1, last_lines // max(1, len(containers)))
+        for container in () if last_lines == 0 else containers:
             row = self._one(
                 statements.get_service_logs(
                     name,
@@ -406,7 +424,7 @@ class SpcsClient:
             text = next(iter(row.values())) or ""
             lines.extend(
                 LogLine(line, container.instance_id, container.name)
-                for line in (text.split("\n")[-share:] if text else [])
+                for line in (text.split("\n")[-(share or 0) :] if text else [])
             )
         return JobLog(tuple(lines))
 
@@ -439,6 +457,10 @@ class SpcsClient:
             table: TableFacts(counts[table], tuple(columns.get(place, ())))
             for table, place in places.items()
         }
+
+    def put_file(self, path: Path, directory: str) -> None:
+        """Copy a file of this machine to a directory of a stage (``@db.schema.stage/path``)."""
+        self._run(statements.put_file(path, directory))
 
     def cancel(self, name: JobName) -> None:
         """Ask for the end of a job: TERM, 30 seconds of grace, KILL; all records stay."""

@@ -37,7 +37,8 @@ class Cursor(BaseModel):
     retries: tuple[Retry, ...] = ()
     """Attempts that wait for their time."""
     held: dict[str, datetime] = {}
-    """Since when, by Dagster's clock, a finished job is left to the run that waits for it."""
+    """Since when, by Dagster's clock, a finished job is left to the run that waits for it, or to
+    the rest of its log."""
 
 
 def open_jobs(jobs: Sequence[JobRecord], cursor: Cursor) -> list[JobRecord]:
@@ -85,7 +86,12 @@ def report_finished(
         ),
         key=lambda job: (job.updated_on, job.name),
     )
-    fresh = over[:limit]
+    return over[:limit], settle(jobs, cursor, over[:limit])
+
+
+def settle(jobs: Sequence[JobRecord], cursor: Cursor, fresh: Sequence[JobRecord]) -> Cursor:
+    """Return the cursor after ``fresh``, some of the listed jobs, were reported."""
+    opened = open_jobs(jobs, cursor)
     settled_now = {*cursor.settled, *map(mark, fresh)}
     unsettled = [job for job in opened if mark(job) not in settled_now]
     newest = max((job.created_on for job in jobs), default=cursor.newest)
@@ -108,7 +114,7 @@ def report_finished(
         "newest": newest,
         "in_flight": _digest(unsettled),
     }
-    return fresh, cursor.model_copy(update=moved)
+    return cursor.model_copy(update=moved)
 
 
 def mark(job: JobRecord) -> str:

@@ -51,6 +51,7 @@ def define(
     specs: Sequence[dg.AssetSpec],
     backfill_policy: dg.BackfillPolicy | None,
     retry_policy: dg.RetryPolicy | None,
+    check_specs: Sequence[dg.AssetCheckSpec] = (),
 ) -> dg.AssetsDefinition:
     """Return the definition whose step is ``step``, with the parameters of the user's function."""
 
@@ -68,7 +69,8 @@ def define(
                 description="The last job of this asset ended DONE.",
             )
             for spec in specs
-        ],
+        ]
+        + list(check_specs),
         can_subset=True,  # makes the checks' outputs optional as well
         backfill_policy=backfill_policy,
         retry_policy=retry_policy,

@@ -11,6 +11,7 @@ from dagster_spcs import logtext
 from dagster_spcs.credits import estimated_credits
 from dagster_spcs.identity import JobIdentity
 from dagster_spcs.names import JobName
+from dagster_spcs.pipes_reports import Reported, reported
 from dagster_spcs.records import JobRecord
 from dagster_spcs.reports import JobReport
 from dagster_spcs.status import JobStatus
@@ -20,6 +21,7 @@ CHECK_NAME = "spcs_job"
 JOB_TAG = "dagster_spcs/job"
 """Event tag with the job's unqualified name."""
 STATUS_TAG = "dagster_spcs/status"
+DATA_VERSION_TAG = "dagster/data_version"
 ATTEMPT_TAG = "dagster_spcs/attempt"
 
 JOB_NAME = "dagster_spcs/job_name"
@@ -151,7 +153,10 @@ def job_metadata(
 ) -> Metadata:
     """Return everything known of a finished job, numbers as numbers."""
     job = report.job
+    said = reported_by(report, identity)
     metadata: Metadata = {
+        # What the container said comes first, and cannot take the place of what we know.
+        **said.metadata,
         JOB_NAME: str(job.name),
         STATUS: report.status_text,
         COMPUTE_POOL: job.compute_pool,
@@ -194,9 +199,15 @@ def job_metadata(
         )
     # Last, because it is long and the page shows entries in this order.
     metadata[LOG] = dg.MetadataValue.md(logtext.markdown(report.log.lines))
-    if report.missing:
-        metadata[MISSING] = "\n".join(logtext.clean(line) for line in report.missing)
+    missing = [*report.missing, *said.notes]
+    if missing:
+        metadata[MISSING] = "\n".join(logtext.clean(line) for line in missing)
     return metadata
+
+
+def reported_by(report: JobReport, identity: JobIdentity) -> Reported:
+    """Return what the job's containers reported of its asset through Pipes."""
+    return reported(report.messages, dg.AssetKey(list(identity.asset)), CHECK_NAME)
 
 
 def _instances_table(report: JobReport) -> dg.TableMetadataValue:
@@ -231,13 +242,16 @@ def failure_text(report: JobReport) -> str:
 
 
 def finished_events(report: JobReport, identity: JobIdentity, metadata: Metadata) -> list[Event]:
-    """Return the events of a finished job: its own event first, then the check's.
+    """Return the events of a finished job: its own event first, then those of its checks.
 
     The first tells whether the job was reported; both are one job's, in this order, so that the
     check is evaluated against the materialization it belongs to.
     """
     key = dg.AssetKey(list(identity.asset))
-    tags = finished_tags(report)
+    said = reported_by(report, identity)
+    tags = dict(finished_tags(report))
+    if said.data_version is not None:
+        tags[DATA_VERSION_TAG] = said.data_version
     succeeded = report.succeeded
     own: dg.AssetMaterialization | dg.AssetObservation
     if succeeded:
@@ -252,7 +266,7 @@ def finished_events(report: JobReport, identity: JobIdentity, metadata: Metadata
             metadata=metadata,
             tags=tags,
         )
-    return [own, check_evaluation(report, identity)]
+    return [own, check_evaluation(report, identity), *said.checks]
 
 
 def check_evaluation(report: JobReport, identity: JobIdentity) -> dg.AssetCheckEvaluation:
@@ -275,9 +289,8 @@ def _check_metadata(report: JobReport) -> Metadata:
     return metadata
 
 
-def check_result(report: JobReport, identity: JobIdentity) -> dg.AssetCheckResult:
+def check_result(evaluation: dg.AssetCheckEvaluation) -> dg.AssetCheckResult:
     """Return the same verdict for a run that waited for the job itself."""
-    evaluation = check_evaluation(report, identity)
     return dg.AssetCheckResult(
         asset_key=evaluation.asset_key,
         check_name=evaluation.check_name,

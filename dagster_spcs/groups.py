@@ -22,10 +22,12 @@ def spcs_job_multi_asset(
     compute_pool: str | None = None,
     mode: Mode = "auto",
     overlap: Overlap = "skip",
+    pipes: bool = False,
     result_tables: Mapping[str, str] | None = None,
     partitions_def: dg.PartitionsDefinition[str] | None = None,
     backfill_policy: dg.BackfillPolicy | None = None,
     retry_policy: dg.RetryPolicy | None = None,
+    check_specs: Sequence[dg.AssetCheckSpec] = (),
     max_retries: int = 0,
     retry_delay_seconds: float = 60.0,
     resource_key: str = "spcs",
@@ -47,10 +49,12 @@ def spcs_job_multi_asset(
         compute_pool: pool for requests that name none; else the resource's.
         mode: as in ``spcs_job_asset``, for all of them.
         overlap: as in ``spcs_job_asset``, for each of them.
+        pipes: as in ``spcs_job_asset``, for all of them.
         result_tables: ``database.schema.table`` by asset key.
         partitions_def: of all of them; one job an asset and partition.
         backfill_policy: as in ``dagster.multi_asset``.
         retry_policy: for failures of the step; what was submitted is adopted.
+        check_specs: as in ``spcs_job_asset``.
         max_retries: as in ``spcs_job_asset``.
         retry_delay_seconds: as in ``spcs_job_asset``.
         resource_key: under which the ``SpcsJobResource`` is bound.
@@ -85,6 +89,7 @@ def spcs_job_multi_asset(
             compute_pool=compute_pool,
             mode=mode,
             overlap=overlap,
+            pipes=pipes,
             resource_key=resource_key,
         )
         return define(
@@ -105,6 +110,7 @@ def spcs_job_multi_asset(
             ],
             backfill_policy=backfill_policy,
             retry_policy=retry_policy,
+            check_specs=check_specs,
         )
 
     return decorate

@@ -34,6 +34,8 @@ class JobIdentity(BaseModel):
     """By Dagster's clock."""
     deployment: str | None = Field(default=None, alias="x")
     """The prefix of the job's name, for prefixes that begin alike."""
+    pipes: bool = Field(default=False, alias="m")
+    """Whether the containers were asked to speak Dagster Pipes."""
     note: str | None = Field(default=None, alias="c")
     """The comment the user asked for."""
 

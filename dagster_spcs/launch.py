@@ -35,6 +35,7 @@ class PlannedJob:
     run_id: str
     attempt: int
     blocking: bool
+    pipes: bool = False
 
 
 @dataclass(frozen=True)
@@ -183,6 +184,7 @@ def _identity(planned: PlannedJob, place: Place) -> JobIdentity:
         submitted=now,
         deadline=None if timeout is None else now + timeout,
         deployment=place.prefix,
+        pipes=planned.pipes,
         note=planned.request.comment,
     )
 

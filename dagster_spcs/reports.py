@@ -4,7 +4,7 @@ With a warehouse: history of all in one statement, logs of fifty jobs a statemen
 SHOW SERVICE CONTAINERS and SYSTEM$GET_SERVICE_LOGS of each job.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
@@ -13,10 +13,20 @@ from dagster_spcs.client import SpcsClient
 from dagster_spcs.errors import FunctionUnavailable, SpcsError, StatementError, UnexpectedAnswer
 from dagster_spcs.identity import JobIdentity
 from dagster_spcs.names import JobName
-from dagster_spcs.records import ContainerRecord, HistoryRecord, JobLog, JobRecord, TableFacts
+from dagster_spcs.pipes_messages import PipesMessages, read_messages
+from dagster_spcs.records import (
+    ContainerRecord,
+    HistoryRecord,
+    JobLog,
+    JobRecord,
+    LogLine,
+    TableFacts,
+)
 from dagster_spcs.status import JobStatus
 
 _AT_ONCE = 8
+_NODE_LOG_IS_CUT = 80 * 1024
+"""Bytes below which the node's log, cut at 100 KB of whole lines of 16 KiB, is whole."""
 MetadataSource = Literal["warehouse", "no-warehouse"]
 
 
@@ -32,6 +42,10 @@ class JobReport:
     table: TableFacts | None = None
     timed_out: bool = False
     """Whether its own deadline ended the job."""
+    messages: PipesMessages | None = None
+    """What it said through Pipes; None if it was not asked to."""
+    is_whole: bool = True
+    """Whether no more is to come: lines reach the event table minutes late."""
     missing: tuple[str, ...] = ()
     """What could not be read, and why; it goes on the event instead of being dropped."""
 
@@ -90,11 +104,12 @@ def gather(
     source: MetadataSource = "warehouse",
     last_lines: int = 100,
     tables: Mapping[JobName, str] | None = None,
+    pipes: Collection[JobName] = (),
 ) -> list[JobReport]:
     """Return a report for each finished job, in order.
 
     ``tables`` names the table a job fills; those of jobs that ended well are looked at, with a
-    warehouse.
+    warehouse. ``pipes`` are the jobs that were asked to speak Dagster Pipes.
 
     What a refused statement leaves unknown is noted in ``missing``; a broken connection raises,
     so that the whole is tried again later.
@@ -103,10 +118,10 @@ def gather(
         return []
     reports = {job.name: JobReport(job) for job in jobs}
     if source == "warehouse":
-        _from_history(client, reports, jobs, last_lines)
+        _from_history(client, reports, jobs, last_lines, pipes)
         _tables(client, reports, tables or {})
     completed = client.concurrently(
-        lambda report: _complete(client, report, last_lines),
+        lambda report: _complete(client, report, last_lines, pipes),
         list(reports.values()),
         at_once=_AT_ONCE,
     )
@@ -127,10 +142,14 @@ def gather(
     return [reports[job.name] for job in jobs]
 
 
-def _complete(client: SpcsClient, report: JobReport, last_lines: int) -> JobReport:
+def _complete(
+    client: SpcsClient, report: JobReport, last_lines: int, pipes: Collection[JobName]
+) -> JobReport:
     """Ask the service itself for what the batch reads did not give."""
     if not report.containers:
         report = _containers_from_service(client, report)
+    if report.job.name in pipes:
+        return _with_messages(client, report, last_lines)
     # Lines reach the event table minutes late, the node has them at once; for a failure the last
     # lines are what matters most.
     if not report.log.lines or not report.job.status.is_success:
@@ -143,6 +162,7 @@ def _from_history(
     reports: dict[JobName, JobReport],
     jobs: Sequence[JobRecord],
     last_lines: int,
+    pipes: Collection[JobName],
 ) -> None:
     try:
         for name, history in client.history(jobs).items():
@@ -155,7 +175,8 @@ def _from_history(
     except (StatementError, UnexpectedAnswer) as error:
         _note_all(reports, "history", error)
     try:
-        for name, log in client.logs_of_many(jobs, last_lines=last_lines).items():
+        logs = client.logs_of_many(jobs, last_lines=last_lines, with_messages=pipes)
+        for name, log in logs.items():
             reports[name] = replace(reports[name], log=log)
     except FunctionUnavailable:
         pass
@@ -195,6 +216,36 @@ def _containers_from_service(client: SpcsClient, report: JobReport) -> JobReport
         return replace(report, containers=tuple(client.containers(report.job.name)))
     except (StatementError, UnexpectedAnswer) as error:
         return note(report, "containers", error)
+
+
+def _with_messages(client: SpcsClient, report: JobReport, last_lines: int) -> JobReport:
+    """Find what the job said through Pipes, in the event table or on its node, and when whole.
+
+    The event table holds all of it, late; the node holds the last 100 KB, at once. Whichever has
+    the containers' last word is taken.
+    """
+    late = read_messages(report.log.lines)
+    found, is_whole = late, late.has_closed
+    if not is_whole:
+        try:
+            lines = client.node_logs(report.job.name, report.containers, last_lines=None).lines
+        except StatementError as error:
+            report = report if late.messages else note(report, "node logs", error)
+        else:
+            fresh = read_messages(lines)
+            is_whole = fresh.has_closed or _size(lines) < _NODE_LOG_IS_CUT
+            if is_whole or len(fresh.messages) >= len(late.messages):
+                found = fresh
+    shown = found.others[-last_lines:] if last_lines else ()
+    return replace(report, messages=found, is_whole=is_whole, log=replace(report.log, lines=shown))
+
+
+def _size(lines: Sequence[LogLine]) -> int:
+    sizes: dict[tuple[int, str], int] = {}
+    for line in lines:
+        source = (line.instance_id, line.container)
+        sizes[source] = sizes.get(source, 0) + len(line.text.encode()) + 1
+    return max(sizes.values(), default=0)
 
 
 def _log_from_node(client: SpcsClient, report: JobReport, last_lines: int) -> JobReport:

@@ -74,6 +74,8 @@ class JobRequest(_Model):
     external_access_integrations: tuple[str, ...] = Field(default=(), max_length=10)
     tags: dict[str, str] = Field(default_factory=dict)
     """Snowflake tags by name (``db.schema.tag``)."""
+    extras: dict[str, Any] = Field(default_factory=dict)
+    """What the containers are told besides, where they speak Dagster Pipes; JSON values."""
     timeout: timedelta | None = None
     """From submission; a job past it is cancelled and reported as failed."""
 

@@ -69,6 +69,13 @@ class SpcsJobResource(dg.ConfigurableResource[Any]):
     log_lines: int = Field(
         default=100, ge=0, le=1000, description="Last log lines shown on an event."
     )
+    pipes_stage: str | None = Field(
+        default=None,
+        description=(
+            "Directory of an internal stage (`@db.schema.stage/path`) for what containers are told"
+            " through Pipes when it is too large for their environment."
+        ),
+    )
     metadata: Literal["warehouse", "no-warehouse"] = Field(
         default="warehouse",
         description=(

@@ -10,7 +10,7 @@ import dagster as dg
 
 from dagster_spcs import events
 from dagster_spcs.client import SpcsClient
-from dagster_spcs.cursor import Cursor, mark, one_is_missing, open_jobs, report_finished
+from dagster_spcs.cursor import Cursor, mark, one_is_missing, open_jobs, report_finished, settle
 from dagster_spcs.dropped import find_dropped
 from dagster_spcs.errors import StatementError
 from dagster_spcs.failures import FAILURE_JOB, RETRY_JOB, failure_request, retry_request
@@ -22,11 +22,13 @@ from dagster_spcs.reports import JobReport, MetadataSource, gather, ran_out_of_t
 from dagster_spcs.resource import SpcsJobResource
 from dagster_spcs.retries import Retry, RetryRule, next_attempt, take_due
 from dagster_spcs.status import JobStatus
+from dagster_spcs.waiting import LOG_ARRIVES_WITHIN_SECONDS
 
 _BATCH: dict[MetadataSource, int] = {"warehouse": 50, "no-warehouse": 10}
 """Jobs read together; the time is looked at between two batches."""
 _MOST_OVERDUE = 10
 """Overdue jobs ended a tick; each takes some statements."""
+_LATE = timedelta(seconds=LOG_ARRIVES_WITHIN_SECONDS)
 _CLOCK_SLACK = timedelta(minutes=5)
 """Between the clocks of the hosts that Dagster's own processes run on."""
 
@@ -139,14 +141,20 @@ class _Tick:
         if one_is_missing(jobs, cursor):
             dropped = self._dropped(listed, cursor)
             reported += len(dropped)
-            self._report(dropped, {})
+            self._report(dropped, {}, cursor)
         while reported < max_completions and time.monotonic() - begun < max_seconds:
             limit = min(_BATCH[self._source], max_completions - reported)
-            fresh, cursor = report_finished(jobs, cursor, limit=limit, held=held, overdue=late)
+            fresh, moved = report_finished(jobs, cursor, limit=limit, held=held, overdue=late)
             if not fresh:
+                cursor = moved
                 break
-            reported += len(fresh)
-            self._report([found[job.name] for job in fresh], late)
+            postponed = self._report([found[job.name] for job in fresh], late, cursor)
+            held |= postponed
+            told = [job for job in fresh if job.name not in postponed]
+            since = {mark(job): self._now for job in fresh if job.name in postponed}
+            cursor = settle(jobs, cursor, told)
+            cursor = cursor.model_copy(update={"held": {**since, **cursor.held}})
+            reported += len(told)
         due, waiting = take_due([*cursor.retries, *self._retries], self._now)
         cursor = cursor.model_copy(update={"retries": tuple(waiting)})
         requests = [*self._requests, *map(retry_request, due)]
@@ -198,9 +206,10 @@ class _Tick:
         since = {}
         for job in open_jobs([job for job, _ in found.values()], cursor):
             identity = found[job.name][1]
+            if mark(job) in cursor.held:
+                since[mark(job)] = cursor.held[mark(job)]
             if identity.blocking and (job.status.is_final or self._is_overdue(job, identity)):
-                begun = cursor.held.get(mark(job), self._now)
-                since[mark(job)] = begun
+                begun = since.setdefault(mark(job), self._now)
                 if identity.run_id not in alive:
                     run = self._context.instance.get_run_by_id(identity.run_id)
                     alive[identity.run_id] = run is not None and not run.is_finished
@@ -249,8 +258,14 @@ class _Tick:
         keys = graph.get_all_asset_keys()
         return [key for key in sorted(keys) if graph.get(key).metadata.get(events.JOB_ASSET)]
 
-    def _report(self, fresh: Sequence[Found], late: Mapping[JobName, JobReport]) -> None:
-        """Make the events of jobs that ended, and what follows a failure."""
+    def _report(
+        self, fresh: Sequence[Found], late: Mapping[JobName, JobReport], cursor: Cursor
+    ) -> set[JobName]:
+        """Make the events of jobs that ended, and what follows a failure.
+
+        Returns the jobs that are left for a later tick, because the rest of what their containers
+        said is still on its way.
+        """
         unreported: list[Found] = []
         known = already_recorded(self._context.instance, fresh)
         for (job, identity), is_recorded in zip(fresh, known, strict=True):
@@ -264,13 +279,19 @@ class _Tick:
         read = self._gather([each for each in unreported if each[0].name not in late])
         reports = {report.job.name: report for report in read} | dict(late)
         account = self._resource.account()
+        postponed = set()
         for job, identity in unreported:
             report = reports[job.name]
+            since = cursor.held.get(mark(job), self._now)
+            if not report.is_whole and self._now - since < _LATE:
+                postponed.add(job.name)
+                continue
             if ran_out_of_time(job, identity):
                 report = replace(report, timed_out=True)
             metadata = events.job_metadata(report, identity, account=account)
             self._made += events.finished_events(report, identity, metadata)
             self._follow_up(report, identity)
+        return postponed
 
     def _gather(self, found: Sequence[Found]) -> list[JobReport]:
         return gather(
@@ -279,6 +300,7 @@ class _Tick:
             source=self._source,
             last_lines=self._resource.log_lines,
             tables=self._result_tables(found),
+            pipes={job.name for job, identity in found if identity.pipes},
         )
 
     def _follow_up(self, report: JobReport, identity: JobIdentity) -> None:

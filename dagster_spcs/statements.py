@@ -10,9 +10,10 @@ pages are silent; they are DDL or metadata and counted as needing none.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
 from dagster_spcs.names import JobName, identifier, qualified, quote_identifier, split_name
@@ -22,6 +23,14 @@ from dagster_spcs.sqltext import fence, like_exactly, like_prefix, quote_literal
 MAX_LISTED = 10_000
 """SHOW and GET_JOB_HISTORY give at most this many rows (pages "SHOW SERVICES",
 "GET_JOB_HISTORY")."""
+
+
+MANY_LINES = 20_000
+"""Lines of a log of which only some are read."""
+_WITH_MESSAGES = (
+    f"QUALIFY COUNT(*) OVER () <= {MANY_LINES} OR CONTAINS(LOG, '__dagster_pipes_version')"
+    " OR ROW_NUMBER() OVER (ORDER BY TIMESTAMP DESC)"
+)
 
 
 @dataclass(frozen=True)
@@ -89,7 +98,11 @@ def _specification(request: JobRequest) -> str:
 
 
 def _stage(file: StageFile) -> str:
-    name, slash, directory = file.stage[1:].partition("/")
+    return _stage_place(file.stage)
+
+
+def _stage_place(place: str) -> str:
+    name, slash, directory = place[1:].partition("/")
     quoted = ".".join(quote_identifier(part) for part in split_name(name))
     return quote_literal(f"@{quoted}{slash}{directory}")
 
@@ -161,17 +174,30 @@ def job_history(
     )
 
 
-def service_logs(names: Sequence[JobName], *, since: datetime, last_lines: int) -> Statement:
+def service_logs(
+    names: Sequence[JobName],
+    *,
+    since: datetime,
+    last_lines: int,
+    with_messages: Collection[JobName] = (),
+) -> Statement:
     """The last lines of several jobs from the event table, each with its job's totals.
 
-    Lines reach the event table some minutes late (page "Monitoring Services").
+    Of jobs ``with_messages`` every line comes, or, if there are more than ``MANY_LINES``, the
+    last ones and those with a Pipes message. Lines reach the event table some minutes late (page
+    "Monitoring Services").
     """
+    chosen = (
+        f"ORDER BY TIMESTAMP DESC LIMIT {last_lines:d}",
+        f"{_WITH_MESSAGES} <= {last_lines:d}",
+    )
     parts = [
         f"(SELECT {quote_literal(name.sql)} AS JOB, TIMESTAMP, INSTANCE_ID, CONTAINER_NAME, LOG,"
         " RECORD_ATTRIBUTES, COUNT(*) OVER () AS LINES,"
         " SUM(IFF(RECORD_ATTRIBUTES:\"log.iostream\"::VARCHAR = 'stderr', 1, 0)) OVER ()"
         f" AS ERROR_LINES FROM TABLE({name.sql}!SPCS_GET_LOGS("
-        f"START_TIME => {_timestamp(since)})) ORDER BY TIMESTAMP DESC LIMIT {last_lines:d})"
+        f"START_TIME => {_timestamp(since)}))"
+        f" {chosen[name in with_messages]})"
         for name in names
     ]
     return Statement(f"SELECT * FROM ({' UNION ALL '.join(parts)})", needs_warehouse=True)
@@ -220,6 +246,14 @@ def table_columns(database: str, tables: Sequence[tuple[str, str]]) -> Statement
         f" {quote_identifier(database)}.INFORMATION_SCHEMA.COLUMNS WHERE {wanted}"
         " ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION",
         needs_warehouse=True,
+    )
+
+
+def put_file(path: Path, directory: str) -> Statement:
+    """A file of this machine into a directory of a stage, as it is."""
+    return Statement(
+        f"PUT {quote_literal(path.as_uri())} {_stage_place(directory)}"
+        " AUTO_COMPRESS = FALSE OVERWRITE = TRUE"
     )
 
 

@@ -23,13 +23,15 @@ from dagster_spcs.logtext import plain
 from dagster_spcs.modes import Decision, Mode, decide_for_run
 from dagster_spcs.names import JobName
 from dagster_spcs.partition_context import PartitionContext
+from dagster_spcs.pipes_context import context_data, tell
+from dagster_spcs.pipes_messages import MARK
 from dagster_spcs.recorded import already_recorded, asset_events
 from dagster_spcs.records import JobRecord
-from dagster_spcs.reports import JobReport, gather, ran_out_of_time
+from dagster_spcs.reports import JobReport, ran_out_of_time
 from dagster_spcs.request import JobRequest
 from dagster_spcs.resource import SpcsJobResource
 from dagster_spcs.status import JobStatus
-from dagster_spcs.waiting import wait_and_stream
+from dagster_spcs.waiting import gather_whole, wait_and_stream
 
 _CANCELLED_WITHIN_SECONDS = 60.0
 """An older job's grace is 30 seconds (page "Working with services")."""
@@ -46,6 +48,7 @@ class JobStep:
         compute_pool: of requests that name none.
         mode: whether a step waits.
         overlap: what to do about jobs of other runs.
+        pipes: whether the containers are asked to speak Dagster Pipes.
         resource_key: under which the ``SpcsJobResource`` is bound.
     """
 
@@ -57,8 +60,10 @@ class JobStep:
         compute_pool: str | None,
         mode: Mode,
         overlap: Overlap,
+        pipes: bool,
         resource_key: str,
     ) -> None:
+        self.pipes = pipes
         self.build = build
         self.result_tables = result_tables
         self.compute_pool = compute_pool
@@ -72,7 +77,7 @@ class JobStep:
         """Run the step and yield its results."""
         selected = [key for key in self.result_tables if key in context.selected_asset_keys]
         for check in sorted(context.selected_asset_check_keys, key=str):
-            if check.asset_key not in selected:
+            if check.asset_key not in selected and check.name == events.CHECK_NAME:
                 yield _check_alone(context, check.asset_key)
         if not selected:
             return
@@ -89,11 +94,13 @@ class JobStep:
             on_retry=lambda error: context.log.warning(f"Trying again: {error}"),
         ) as client:
             run = _Run(self, context, resource, client, decision)
-            yield from run.execute(self._plan(context, selected, arguments, resource, decision))
+            planned = self._plan(context, client, selected, arguments, resource, decision)
+            yield from run.execute(planned)
 
     def _plan(
         self,
         context: dg.AssetExecutionContext,
+        client: SpcsClient,
         selected: Sequence[dg.AssetKey],
         arguments: Mapping[str, Any],
         resource: SpcsJobResource,
@@ -110,12 +117,15 @@ class JobStep:
             requests = self.build(own, arguments)
             for key in selected:
                 request = requests.get(key)
-                planned.append(self._planned(context, key, request, resource, partition, decision))
+                planned.append(
+                    self._planned(own, client, key, request, resource, partition, decision)
+                )
         return planned
 
     def _planned(
         self,
-        context: dg.AssetExecutionContext,
+        context: Any,
+        client: SpcsClient,
         key: dg.AssetKey,
         request: object,
         resource: SpcsJobResource,
@@ -135,6 +145,9 @@ class JobStep:
             )
         if request.query_warehouse is None and resource.query_warehouse is not None:
             request = request.model_copy(update={"query_warehouse": resource.query_warehouse})
+        if self.pipes:
+            data = context_data(context, key, partition, request.extras)
+            request = tell(request, data, client, resource.pipes_stage)
         return PlannedJob(
             request=request,
             compute_pool=pool,
@@ -143,6 +156,7 @@ class JobStep:
             run_id=context.run.run_id,
             attempt=int(context.run.tags.get(events.ATTEMPT_TAG, "0")),
             blocking=decision.blocking,
+            pipes=self.pipes,
         )
 
 
@@ -203,7 +217,7 @@ class _Run:
                 self._client,
                 launched,
                 poll_seconds=self._resource.poll_seconds,
-                emit=lambda line: print(line, flush=True),  # the run's compute log
+                emit=self._emit,
                 warn=self._context.log.warning,
             ):
                 unfinished.difference_update(job.name for job, _ in ended)
@@ -223,6 +237,10 @@ class _Run:
                     events.JOB_NAME: ", ".join(str(each.job.name) for _, each in self._failures)
                 },
             )
+
+    def _emit(self, line: str) -> None:
+        if not (self._step.pipes and MARK in line):
+            print(line, flush=True)  # the run's compute log
 
     def _launch(self, planned: Sequence[PlannedJob]) -> list[LaunchedJob]:
         try:
@@ -312,12 +330,24 @@ class _Run:
         if not report.succeeded:
             last_lines = plain(report.log.lines, _FAILURE_LOG_BYTES)
             self._failures.append((key, JobFailed(report.job, report.exit_codes, last_lines)))
+        events_made = events.finished_events(report, job.identity, metadata)
+        own = events_made[0]
+        assert not isinstance(own, dg.AssetCheckEvaluation)
+        checks = []
+        for check in events_made[1:]:
+            assert isinstance(check, dg.AssetCheckEvaluation)
+            if alone and check.asset_check_key in self._context.selected_asset_check_keys:
+                checks.append(events.check_result(check))
+            elif check.check_name != events.CHECK_NAME:
+                self._context.log_event(check)
         if alone and report.succeeded:
+            version = events.reported_by(report, job.identity).data_version
             yield dg.MaterializeResult(
                 asset_key=key,
                 metadata=metadata,
                 tags=events.finished_tags(report),
-                check_results=[events.check_result(report, job.identity)],
+                data_version=None if version is None else dg.DataVersion(version),
+                check_results=checks,
             )
         elif self._decision.feeds_run and report.succeeded:
             # Its event comes with the step's result, which what is downstream waits for. If
@@ -327,20 +357,21 @@ class _Run:
                 metadata, asset_key=key, partition_key=job.identity.partition
             )
         else:
-            own, _ = events.finished_events(report, job.identity, metadata)
-            assert not isinstance(own, dg.AssetCheckEvaluation)
             self._context.log_event(own)
             if alone:
-                yield events.check_result(report, job.identity)
+                yield from checks
 
     def _reports(self, ended: Sequence[tuple[LaunchedJob, JobRecord]]) -> list[JobReport]:
         tables = {job.name: self._step.result_tables[_key(job)] for job, _ in ended}
-        reports = gather(
+        reports = gather_whole(
             self._client,
             [record for _, record in ended],
+            poll_seconds=self._resource.poll_seconds,
+            say=self._context.log.info,
             source=self._resource.metadata_source(),
             last_lines=self._resource.log_lines,
             tables={name: table for name, table in tables.items() if table is not None},
+            pipes={job.name for job, _ in ended if job.identity.pipes},
         )
         return [
             replace(report, timed_out=ran_out_of_time(record, job.identity))

@@ -2,19 +2,25 @@
 
 import itertools
 import re
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timezone
+from typing import Any
 
 from dagster_spcs.client import SpcsClient
 from dagster_spcs.errors import StatementError
 from dagster_spcs.launch import LaunchedJob
 from dagster_spcs.names import JobName
 from dagster_spcs.records import JobRecord
+from dagster_spcs.reports import JobReport, gather
 from dagster_spcs.request import JobRequest
 from dagster_spcs.spec import ServiceSpec
 from dagster_spcs.status import JobStatus
 
+LOG_ARRIVES_WITHIN_SECONDS = 600.0
+"""Lines reach the event table "a few minutes" late (page "Monitoring Services"); ml-python's tests
+wait 300 seconds for them."""
 MOST_FOLLOWED = 10
 """Containers whose logs are followed live; each costs a statement an interval."""
 _STAMP = re.compile(r"\d{4}-\d\d-\d\dT[0-9:.]+Z")
@@ -125,6 +131,28 @@ def wait_and_stream(
         for job in ended:
             read(job.name, last=True)
         yield [(by_name[job.name], job) for job in ended]
+
+
+def gather_whole(
+    client: SpcsClient,
+    jobs: Sequence[JobRecord],
+    *,
+    poll_seconds: float,
+    say: Callable[[str], None],
+    **options: Any,
+) -> list[JobReport]:
+    """Do what ``gather`` does, again until the rest of the jobs' logs has arrived.
+
+    Only jobs that speak Pipes are waited for, and at most ``LOG_ARRIVES_WITHIN_SECONDS``.
+    """
+    begun = time.monotonic()
+    while True:
+        reports = gather(client, jobs, **options)
+        is_late = time.monotonic() - begun > LOG_ARRIVES_WITHIN_SECONDS
+        if is_late or all(report.is_whole for report in reports):
+            return reports
+        say("Waiting for the rest of a log, which the account has late.")
+        time.sleep(poll_seconds)
 
 
 def _label(job: LaunchedJob, instance: int, container: str, jobs: int) -> str:

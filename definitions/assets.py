@@ -58,6 +58,14 @@ def sample_reviews(snowflake: SnowflakeResource) -> dg.MaterializeResult[Any]:
     )
 
 
+def _nothing_left(asset: str) -> dg.AssetCheckSpec:
+    return dg.AssetCheckSpec(
+        "nothing_left",
+        asset=asset,
+        description="The container says that every review that was due has its result.",
+    )
+
+
 def _text_analysis(task: str, result_table: str) -> JobRequest:
     return JobRequest(
         spec=ServiceSpec(
@@ -83,6 +91,8 @@ def _text_analysis(task: str, result_table: str) -> JobRequest:
     deps=[sample_reviews],
     group_name=GROUP,
     result_table=_place("SUMMARIZATION_RESULTS"),
+    pipes=True,
+    check_specs=[_nothing_left("summarization_results")],
 )
 def summarization_results(context: dg.AssetExecutionContext) -> JobRequest:
     """A summary of each review, made of the review's own sentences."""
@@ -93,6 +103,8 @@ def summarization_results(context: dg.AssetExecutionContext) -> JobRequest:
     deps=[sample_reviews],
     group_name=GROUP,
     result_table=_place("SENTIMENT_RESULTS"),
+    pipes=True,
+    check_specs=[_nothing_left("sentiment_results")],
 )
 def sentiment_results(context: dg.AssetExecutionContext) -> JobRequest:
     """A label and a score from -1 to 1 for each review."""

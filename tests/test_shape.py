@@ -30,6 +30,7 @@ WITHOUT_DAGSTER = {
     "testing",
     "credits",
     "logtext",
+    "pipes_messages",
     "reports",
     "launch",
     "waiting",

@@ -1,6 +1,7 @@
 """The life of a job: from PENDING over RUNNING to its final status."""
 
 import asyncio
+import json
 import logging
 import os
 import shutil
@@ -235,6 +236,8 @@ class Runner:
             "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": f"http://{self.host}:{self.port}/otlp/traces",
             "SPCS_EMULATOR_PORT": str(self.port),
         }
+        if spec.stages:
+            env["SPCS_EMULATOR_MOUNTS"] = json.dumps(dict(spec.stages))
         if spec.mount_token:
             path = folder / "token"
             path.touch(mode=0o600)

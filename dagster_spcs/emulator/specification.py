@@ -6,7 +6,7 @@ by the same mistake here. Messages follow Snowflake's form ``Invalid spec: …``
 
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
@@ -69,6 +69,8 @@ class ContainerSpec:
     memory_gib: Decimal
     mount_token: bool
     connection_config: bool
+    stages: tuple[tuple[str, str], ...] = ()
+    """Mount path and stage directory of each stage volume."""
 
 
 @dataclass(frozen=True)
@@ -130,18 +132,34 @@ def parse(text: str) -> Specification:
         if names.count(name) > 1:
             raise invalid_spec(f"duplicate container name '{name}'")
     volumes = {
-        _mapping("volumes", volume).get("name")
+        _mapping("volumes", volume).get("name"): volume
         for volume in _list("volumes", spec.get("volumes", spec.get("volume", [])))
     }
-    for entry in _list("containers", listed):
-        for mount in entry.get("volumeMounts", ()):
-            if _mapping("volumeMounts", mount).get("name") not in volumes:
-                raise invalid_spec(f"unknown volume '{mount.get('name')}' in volumeMounts")
+    containers = [
+        replace(container, stages=_stage_mounts(entry, volumes))
+        for container, entry in zip(containers, _list("containers", listed), strict=True)
+    ]
     exporters = spec.get("logExporters") or {}
     level = str((exporters.get("eventTableConfig") or {}).get("logLevel", "INFO"))
     if level not in ("INFO", "ERROR", "NONE"):
         raise invalid_spec(f"invalid 'logLevel' '{level}'")
     return Specification(tuple(containers), level, document)
+
+
+def _stage_mounts(
+    container: dict[str, Any], volumes: dict[Any, dict[str, Any]]
+) -> tuple[tuple[str, str], ...]:
+    mounts = []
+    for mount in container.get("volumeMounts", ()):
+        name = _mapping("volumeMounts", mount).get("name")
+        if name not in volumes:
+            raise invalid_spec(f"unknown volume '{name}' in volumeMounts")
+        source = str(volumes[name].get("source"))
+        if source == "stage":
+            source = str(_mapping("stageConfig", volumes[name].get("stageConfig")).get("name"))
+        if source.startswith("@"):
+            mounts.append((str(mount.get("mountPath")), source))
+    return tuple(mounts)
 
 
 def _document(text: str) -> Any:

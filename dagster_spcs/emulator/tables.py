@@ -250,6 +250,10 @@ class Tables:
         """Take a file that PUT announced."""
         return await bucket_upload(request)
 
+    def stage_folder(self, place: ObjectName, path: str) -> Path:
+        """Return where the files of a directory of an internal stage are."""
+        return Path(stage.internal_dir(".".join(place))) / path.strip("/")
+
     def read_stage_file(self, place: ObjectName, path: str) -> str:
         """Return the text of a file on an internal stage, or refuse with 2003."""
         folder = Path(stage.internal_dir(".".join(place)))

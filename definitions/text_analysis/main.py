@@ -27,9 +27,10 @@ def main(arguments: list[str]) -> int:
 
         from textjob.connection import connect
         from textjob.job import run
+        from textjob.reporting import reports
 
-        with connect() as connection:
-            run(connection, options)
+        with reports(options, os.environ) as report, connect() as connection:
+            report(run(connection, options))
     except JobError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr, flush=True)
         return 1

@@ -241,8 +241,8 @@ def test_failure_without_exit_codes() -> None:
 @pytest.mark.parametrize("status", ["DONE", *ENDS])
 def test_waiting_run_gives_the_same_verdict(status: str) -> None:
     """A run that waited evaluates the check just as the sensor would."""
-    result = events.check_result(report(status), identity())
     evaluation = events.check_evaluation(report(status), identity())
+    result = events.check_result(evaluation)
     for field in ("asset_key", "check_name", "passed", "severity", "description", "metadata"):
         assert getattr(result, field) == getattr(evaluation, field)
 

@@ -60,6 +60,7 @@ def test_comment_as_written() -> None:
         "r": "run-1",
         "n": 0,
         "b": False,
+        "m": False,
         "t": "2026-01-01T12:00:00Z",
         "d": "2026-01-01T12:30:00Z",
         "c": "nightly",

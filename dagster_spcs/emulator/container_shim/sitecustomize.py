@@ -3,26 +3,35 @@
 That code knows three things: the token's file ``/snowflake/session/token``, the host, and that
 the account speaks HTTPS on port 443. A local process has neither that path nor that port, so
 Python starts with this module, which leads the path to the container's own token file and gives
-the connector's port and protocol other defaults. Nothing else is touched.
+the connector's port and protocol other defaults. Stage volumes are folders elsewhere as well, and
+are led there. Nothing else is touched.
 """
 
 import builtins
 import importlib.abc
 import importlib.util
 import io
+import json
 import os
 import sys
 
 _TOKEN = "/snowflake/session/token"  # noqa: S105  a path, not a token
 _FILE = os.environ.get("SPCS_EMULATOR_SESSION_TOKEN")
 _PORT = os.environ.get("SPCS_EMULATOR_PORT")
+_MOUNTS = json.loads(os.environ.get("SPCS_EMULATOR_MOUNTS", "{}"))
 _CONNECTION = "snowflake.connector.connection"
 
 
-def _redirect_token():
+def _redirect_files():
+    folders = {**_MOUNTS, **({_TOKEN: _FILE} if _FILE else {})}
+
     def located(path):
-        if isinstance(path, (str, os.PathLike)) and os.fspath(path) == _TOKEN:
-            return _FILE
+        if not isinstance(path, (str, os.PathLike)):
+            return path
+        text = os.fspath(path)
+        for place, folder in folders.items():
+            if isinstance(text, str) and (text == place or text.startswith(place + "/")):
+                return folder + text[len(place) :]
         return path
 
     real_open, real_exists, real_isfile = io.open, os.path.exists, os.path.isfile
@@ -60,7 +69,7 @@ class _ConnectorDefaults(importlib.abc.MetaPathFinder):
         return spec
 
 
-if _FILE:
-    _redirect_token()
+if _FILE or _MOUNTS:
+    _redirect_files()
 if _PORT:
     sys.meta_path.insert(0, _ConnectorDefaults())

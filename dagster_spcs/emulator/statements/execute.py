@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import yaml
@@ -21,7 +21,7 @@ from dagster_spcs.emulator.answers import (
 from dagster_spcs.emulator.images import Image
 from dagster_spcs.emulator.jobs import Job, ObjectName, new_instances
 from dagster_spcs.emulator.registry import Context, handles
-from dagster_spcs.emulator.specification import Specification, parse, render
+from dagster_spcs.emulator.specification import ContainerSpec, Specification, parse, render
 from dagster_spcs.emulator.words import Kind, Words
 from dagster_spcs.status import JobStatus
 
@@ -66,6 +66,7 @@ async def execute_job_service(words: Words, context: Context) -> Result:
         )
     if pool.suspended and not pool.auto_resume:
         raise compilation_error(f"Compute pool '{pool.name}' is suspended and AUTO_RESUME is FALSE")
+    spec = replace(spec, containers=tuple(_with_folders(each, context) for each in spec.containers))
     job = _new_job(clauses, context, name, spec, images)
     account.jobs[name] = job
     account.changed(job)
@@ -73,6 +74,16 @@ async def execute_job_service(words: Words, context: Context) -> Result:
     if clauses.asynchronous:
         return Result.status(f"Started Snowpark Container Services Job '{name[2]}'.")
     return await _until_ended(job, context)
+
+
+def _with_folders(container: ContainerSpec, context: Context) -> ContainerSpec:
+    """Return the container with the folder of each stage it mounts."""
+    found = []
+    for mount, location in container.stages:
+        stage, _, path = location[1:].partition("/")
+        place = context.session.resolve(Words(stage).object_name())
+        found.append((mount, str(context.tables.stage_folder(place, path))))
+    return replace(container, stages=tuple(found))
 
 
 async def _until_ended(job: Job, context: Context) -> Result:

@@ -26,6 +26,8 @@ class Totals(NamedTuple):
     analysed: int
     up_to_date: int
     batches: int
+    left: int = 0
+    """Rows that were due at the start and have no result, because of a limit."""
 
 
 def log(line: str) -> None:
@@ -79,7 +81,7 @@ def run(
         f"done: {analysed} rows analysed in {batches} batches and {seconds:.1f} s,"
         f" {ours - due} were up to date; results in {options.result.sql}"
     )
-    return Totals(analysed=analysed, up_to_date=ours - due, batches=batches)
+    return Totals(analysed, up_to_date=ours - due, batches=batches, left=max(0, due - analysed))
 
 
 def _next_size(options: Options, analysed: int) -> int:
