@@ -2,6 +2,7 @@
 
 from dagster_spcs.assets import build_spcs_job_asset, spcs_job_asset
 from dagster_spcs.client import SpcsClient, Submission, Submitted
+from dagster_spcs.components import SpcsJobComponent, SpcsPollingSensorComponent
 from dagster_spcs.errors import (
     AuthenticationFailed,
     ConnectionFailed,
@@ -111,7 +112,9 @@ __all__ = [
     "SessionTokenConfig",
     "SpcsClient",
     "SpcsError",
+    "SpcsJobComponent",
     "SpcsJobResource",
+    "SpcsPollingSensorComponent",
     "SpecTemplate",
     "StageConfig",
     "StageFile",

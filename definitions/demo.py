@@ -279,8 +279,9 @@ def _last_line(client: "SpcsClient", job: "JobRecord") -> str:
 
     if job.status is JobStatus.PENDING:
         return ""
-    lines = client.node_logs(job.name, client.containers(job.name), last_lines=1).lines
-    return lines[-1].text if lines else ""
+    lines = client.node_logs(job.name, client.containers(job.name), last_lines=10).lines
+    told = [line.text for line in lines if "__dagster_pipes_version" not in line.text]
+    return told[-1] if told else ""
 
 
 def _execute(

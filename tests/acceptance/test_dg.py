@@ -1,0 +1,90 @@
+"""The ``dg`` command: what it lists, checks and scaffolds."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+pytestmark = pytest.mark.slow
+
+# Nothing connects while definitions are loaded.
+ACCOUNT = {"SNOWFLAKE_ACCOUNT": "org-acc", "SNOWFLAKE_USER": "u", "SNOWFLAKE_PASSWORD": "p"}
+PROJECT = """[project]
+name = "lab"
+version = "0"
+[tool.dg]
+directory_type = "project"
+[tool.dg.project]
+root_module = "lab"
+"""
+
+
+def dg_command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(Path(sys.executable).with_name("dg")), *arguments],
+        cwd=folder,
+        env={**os.environ, **ACCOUNT, "PYTHONPATH": str(folder), "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """An empty dg project."""
+    (tmp_path / "lab" / "defs").mkdir(parents=True)
+    (tmp_path / "pyproject.toml").write_text(PROJECT)
+    for package in ("lab", "lab/defs"):
+        (tmp_path / package / "__init__.py").touch()
+    (tmp_path / "lab" / "definitions.py").write_text(
+        "import dagster as dg\nfrom pathlib import Path\nfrom dagster_spcs import SpcsJobResource\n"
+        "from dagster_snowflake import SnowflakeResource\n"
+        "spcs = SpcsJobResource(snowflake=SnowflakeResource(account='a', user='u', password='p',"
+        " database='D', schema='S'))\n"
+        "defs = dg.Definitions.merge(dg.load_from_defs_folder(path_within_project=Path(__file__)"
+        ".parent), dg.Definitions(resources={'spcs': spcs}))\n"
+    )
+    return tmp_path
+
+
+def test_components_are_listed() -> None:
+    done = dg_command(Path.cwd(), "list", "components", "--json")
+    assert done.returncode == 0, done.stderr
+    listed = {each["key"] for each in json.loads(done.stdout)["items"]}
+    assert {
+        "dagster_spcs.SpcsJobComponent",
+        "dagster_spcs.SpcsPollingSensorComponent",
+    } <= listed
+
+
+@pytest.mark.parametrize("what", ["yaml", "defs"])
+def test_example_is_valid(what: str) -> None:
+    done = dg_command(Path.cwd(), "check", what)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_scaffolded_components_are_valid(project: Path) -> None:
+    """What is scaffolded loads as it stands; a wrong key or value is named."""
+    for kind, name in (("SpcsJobComponent", "scores"), ("SpcsPollingSensorComponent", "polling")):
+        done = dg_command(project, "scaffold", "defs", f"dagster_spcs.{kind}", name)
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert (project / "lab/defs/scores/spec.yaml").exists()
+    for what in ("yaml", "defs"):
+        done = dg_command(project, "check", what)
+        assert done.returncode == 0, done.stdout + done.stderr
+    listed = dg_command(project, "list", "defs", "--json")
+    assert '"scores"' in listed.stdout
+    assert '"spcs_polling_sensor"' in listed.stdout
+
+    path = project / "lab/defs/scores/defs.yaml"
+    document = yaml.safe_load(path.read_text())
+    for what, key, value in (("yaml", "modus", "auto"), ("defs", "mode", "sometimes")):
+        wrong = {**document, "attributes": {**document["attributes"], key: value}}
+        path.write_text(yaml.safe_dump(wrong))
+        done = dg_command(project, "check", what)
+        assert done.returncode == 1
+        assert (key if what == "yaml" else value) in done.stdout + done.stderr

@@ -1,0 +1,124 @@
+"""Job assets written in YAML, run over the emulator."""
+
+from collections.abc import Callable
+from typing import Any
+
+import dagster as dg
+import pytest
+import yaml
+
+from dagster_spcs import SpcsJobComponent, SpcsPollingSensorComponent, events
+from dagster_spcs.errors import InvalidSpecification
+from tests.integration.conftest import Location
+from tests.support.emulators import POOL, SHELL
+
+Locate = Callable[..., Location]
+
+
+def spec(script: str) -> dict[str, Any]:
+    return {"containers": [{"name": "main", "image": SHELL, "args": [script]}]}
+
+
+def attributes(text: str) -> dict[str, Any]:
+    """Read the attributes of a ``defs.yaml``."""
+    return yaml.safe_load(text.replace("SHELL", SHELL).replace("POOL", POOL))
+
+
+def assets_of(attributes: dict[str, Any]) -> list[Any]:
+    """Return what a component defines."""
+    component = SpcsJobComponent.from_attributes_dict(attributes=attributes)
+    return list(dg.build_defs_for_component(component).assets or [])
+
+
+WHOLE = """
+asset:
+  key: daily_report
+  deps: [source]
+  description: From YAML.
+  group_name: reports
+  kinds: [snowflake]
+  owners: ["team:data"]
+  tags: {tier: prod}
+  automation_condition: "{{ dg.AutomationCondition.eager() }}"
+  partitions_def: {type: daily, start_date: "2026-01-01"}
+job:
+  spec:
+    containers:
+    - name: main
+      image: SHELL
+      args: ["echo $DAGSTER_PARTITION_KEY from $DAGSTER_PARTITION_START to $DAGSTER_PARTITION_END"]
+  timeout_seconds: 600
+  comment: nightly
+compute_pool: POOL
+overlap: allow
+max_retries: 2
+check_specs:
+- {name: no_nulls, asset: daily_report}
+"""
+
+
+def test_asset_from_yaml() -> None:
+    """Everything of the asset and its checks is as written."""
+    [asset] = assets_of(attributes(WHOLE))
+    key = dg.AssetKey("daily_report")
+    [found] = asset.specs
+    assert (found.key, found.description, found.group_name) == (key, "From YAML.", "reports")
+    assert isinstance(found.partitions_def, dg.DailyPartitionsDefinition)
+    assert found.automation_condition is not None
+    assert (found.owners, found.kinds, found.tags["tier"]) == (["team:data"], {"snowflake"}, "prod")
+    assert found.metadata[events.MAX_RETRIES] == 2
+    assert {each.name for each in asset.check_specs} == {"no_nulls", events.CHECK_NAME}
+
+
+def test_partition_reaches_the_container(locate: Locate) -> None:
+    location = locate(*assets_of(attributes(WHOLE)))
+    assert location.run("daily_report", partition_key="2026-03-01").success
+    location.tick_until(lambda: location.materializations("daily_report"))
+    [event] = location.materializations("daily_report")
+    assert event.partition == "2026-03-01"
+    wanted = "2026-03-01 from 2026-03-01T00:00:00+00:00 to 2026-03-02T00:00:00+00:00"
+    assert wanted in event.metadata[events.LOG].value
+
+
+def test_template(locate: Locate) -> None:
+    """A template is filled by Snowflake, with values of ours and the partition."""
+    template = (
+        f"spec:\n  containers:\n  - name: main\n    image: {SHELL}\n"
+        "    args: ['echo {{ greeting }} {{ partition_key }}']\n"
+    )
+    raw = {
+        "asset": {"key": "a", "partitions_def": {"type": "static", "partition_keys": ["p1", "p2"]}},
+        "job": {
+            "template": "{% raw %}" + template + "{% endraw %}",
+            "template_values": {"greeting": "hello"},
+        },
+        "compute_pool": POOL,
+    }
+    location = locate(*assets_of(raw))
+    assert location.run("a", partition_key="p2").success
+    location.tick_until(lambda: location.materializations("a"))
+    assert "hello p2" in location.materializations("a")[0].metadata[events.LOG].value
+
+
+def test_sensor_from_yaml() -> None:
+    component = SpcsPollingSensorComponent.from_attributes_dict(
+        attributes={"name": "mine", "minimum_interval_seconds": 7, "running": False}
+    )
+    [sensor] = dg.build_defs_for_component(component).sensors or []
+    assert (sensor.name, sensor.minimum_interval_seconds) == ("mine", 7)
+    assert sensor.default_status is dg.DefaultSensorStatus.STOPPED
+
+
+@pytest.mark.parametrize(
+    ("job", "error", "message"),
+    [
+        ({}, ValueError, "not none"),
+        ({"spec": spec("true"), "template": "x"}, ValueError, "not spec, template"),
+        ({"spec": {"containers": []}}, InvalidSpecification, "containers"),
+        ({"spec": spec("true"), "replicas": 0}, ValueError, "replicas"),
+        ({"spec": spec("true"), "unknown": 1}, ValueError, "unknown"),
+    ],
+)
+def test_job_that_cannot_be_read(job: dict[str, Any], error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        assets_of({"asset": {"key": "a"}, "job": job})
