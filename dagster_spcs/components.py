@@ -121,6 +121,7 @@ class SpcsPollingSensorComponent(dg.Component, dg.Model, dg.Resolvable):
     max_seconds: float = 40.0
     hold_seconds: float = 900.0
     failure_runs: bool = False
+    observe: dict[str, str] | None = None
     running: bool = True
     resource_key: str = "spcs"
 

@@ -61,7 +61,7 @@ RETRY_DELAY = "dagster_spcs/retry_delay_seconds"
 Metadata = dict[str, Any]
 Event = dg.AssetMaterialization | dg.AssetObservation | dg.AssetCheckEvaluation
 
-_SAME_TIME_SECONDS = 5.0
+_SAME_TIME_SECONDS = 1.0
 _INSTANCE_COLUMNS = dg.TableSchema(
     columns=[
         dg.TableColumn("instance", "int"),
@@ -163,9 +163,10 @@ def job_metadata(
         CREATED: dg.MetadataValue.timestamp(job.created_on),
         COMPLETED: dg.MetadataValue.timestamp(report.completed),
         REPLICAS: report.replicas,
-        ATTEMPT: identity.attempt,
-        SUBMITTING_RUN: dg.MetadataValue.dagster_run(identity.run_id),
     }
+    if identity.run_id:
+        metadata[ATTEMPT] = identity.attempt
+        metadata[SUBMITTING_RUN] = dg.MetadataValue.dagster_run(identity.run_id)
     url = snowsight_url(account, job.name)
     if url is not None:
         metadata[JOB_URL] = dg.MetadataValue.url(url)

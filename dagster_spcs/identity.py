@@ -25,6 +25,7 @@ class JobIdentity(BaseModel):
     """Components of the asset key."""
     partition: str | None = Field(default=None, alias="p")
     run_id: str = Field(alias="r")
+    """The run that submitted it; empty for a job that others started."""
     attempt: int = Field(default=0, alias="n")
     blocking: bool = Field(default=False, alias="b")
     """Whether a run waits for the job and records it itself."""

@@ -16,6 +16,7 @@ from dagster_spcs.errors import StatementError
 from dagster_spcs.failures import FAILURE_JOB, RETRY_JOB, failure_request, retry_request
 from dagster_spcs.identity import JobIdentity
 from dagster_spcs.names import JobName
+from dagster_spcs.observed import ObservedJobs
 from dagster_spcs.recorded import already_recorded
 from dagster_spcs.records import JobRecord
 from dagster_spcs.reports import JobReport, MetadataSource, gather, ran_out_of_time
@@ -48,6 +49,7 @@ def build_spcs_polling_sensor(
     max_seconds: float = 40.0,
     hold_seconds: float = 900.0,
     failure_runs: bool = False,
+    observe: Mapping[str, str] | None = None,
     default_status: dg.DefaultSensorStatus = dg.DefaultSensorStatus.RUNNING,
     resource_key: str = "spcs",
 ) -> dg.SensorDefinition:
@@ -71,9 +73,13 @@ def build_spcs_polling_sensor(
             its jobs all the same.
         failure_runs: for each failed job that is not tried again, launch a small run that fails
             with the same text, so that alerts on failed runs fire.
+        observe: assets that jobs of others make, by a pattern of the jobs' names (``*`` and
+            ``?``): what a task or a person starts in the same schema is recorded like the jobs of
+            job assets.
         default_status: whether the sensor runs without being switched on.
         resource_key: under which the ``SpcsJobResource`` is bound.
     """
+    observed = ObservedJobs(observe or {})
 
     @dg.sensor(
         name=name,
@@ -97,6 +103,7 @@ def build_spcs_polling_sensor(
                 source,
                 hold=timedelta(seconds=hold_seconds),
                 failure_runs=failure_runs,
+                observed=observed,
             )
             return tick.run(cursor, max_completions, max_seconds)
 
@@ -115,7 +122,9 @@ class _Tick:
         *,
         hold: timedelta,
         failure_runs: bool,
+        observed: ObservedJobs,
     ) -> None:
+        self._observed = observed
         self._hold = hold
         self._context = context
         self._client = client
@@ -128,10 +137,11 @@ class _Tick:
         self._retries: list[Retry] = []
 
     def run(self, cursor: Cursor, max_completions: int, max_seconds: float) -> dg.SensorResult:
+        self._refuse_unknown_assets()
         database, schema = self._resource.place()
-        listed = self._client.list(
-            database=database, schema=schema, prefix=self._resource.prefix() + "_"
-        )
+        # With jobs of others all of the schema is listed, so that it stays one statement.
+        prefix = "" if self._observed else f"{self._resource.prefix()}_"
+        listed = self._client.list(database=database, schema=schema, prefix=prefix)
         found = self._of_this_location(listed)
         jobs = [job for job, _ in found.values()]
         held, cursor = self._waited_for(found, cursor)
@@ -174,13 +184,18 @@ class _Tick:
         strangers = 0
         for job in jobs:
             identity = JobIdentity.from_comment(job.comment)
-            if (
-                identity is not None
+            is_ours = job.name.name.startswith(f"{self._resource.prefix()}_")
+            if identity is None:
+                identity = self._observed.identity_of(job)
+                if identity is not None:
+                    found[job.name] = (job, identity)
+            elif (
+                is_ours
                 and identity.asset in known
                 and identity.deployment in (None, self._resource.prefix())
             ):
                 found[job.name] = (job, identity)
-            else:
+            if is_ours and job.name not in found:
                 strangers += not job.status.is_final
         if strangers:
             self._context.log.info(
@@ -196,6 +211,16 @@ class _Tick:
                 " neither success nor failure, and are looked at again."
             )
         return found
+
+    def _refuse_unknown_assets(self) -> None:
+        unknown = self._observed.keys() - set(self._repository().asset_graph.get_all_asset_keys())
+        if unknown:
+            names = ", ".join(sorted(key.to_user_string() for key in unknown))
+            raise dg.DagsterInvalidDefinitionError(
+                f"The sensor is to observe jobs for {names}, which this code location does not"
+                " have. Nothing was recorded in this tick; correct `observe`, or define the asset"
+                " (an AssetSpec will do)."
+            )
 
     def _waited_for(
         self, found: Mapping[JobName, Found], cursor: Cursor
@@ -289,9 +314,16 @@ class _Tick:
             if ran_out_of_time(job, identity):
                 report = replace(report, timed_out=True)
             metadata = events.job_metadata(report, identity, account=account)
-            self._made += events.finished_events(report, identity, metadata)
+            own, verdict, *others = events.finished_events(report, identity, metadata)
+            # An asset that others make has the check only if its definition says so.
+            is_checked = bool(identity.run_id) or self._has_check(identity)
+            self._made += [own, *([verdict] if is_checked else []), *others]
             self._follow_up(report, identity)
         return postponed
+
+    def _has_check(self, identity: JobIdentity) -> bool:
+        key = dg.AssetCheckKey(dg.AssetKey(list(identity.asset)), events.CHECK_NAME)
+        return key in self._repository().asset_graph.asset_check_keys
 
     def _gather(self, found: Sequence[Found]) -> list[JobReport]:
         return gather(
