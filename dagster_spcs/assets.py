@@ -25,6 +25,7 @@ def spcs_job_asset(
     mode: Mode = "auto",
     overlap: Overlap = "skip",
     pipes: bool = False,
+    batch: bool = False,
     result_table: str | None = None,
     description: str | None = None,
     group_name: str | None = None,
@@ -62,6 +63,10 @@ def spcs_job_asset(
             ``"cancel_previous"`` cancels it first.
         pipes: the containers speak Dagster Pipes: they are told of the run in their environment,
             and what they report lands on the event.
+        batch: a run over several partitions is one job with an instance a partition, instead of a
+            job a partition. The function is called once; each instance finds the partitions as a
+            JSON list in ``DAGSTER_PARTITION_KEYS``, its own at ``SNOWFLAKE_JOB_INDEX``. Not with
+            ``pipes``.
         result_table: ``database.schema.table`` that the job fills; shown on the asset, and its
             rows and columns are read after a success where a warehouse may be used.
         description: the asset's description; the function's docstring if left out.
@@ -81,6 +86,11 @@ def spcs_job_asset(
         kinds: as in ``dagster.asset``; Snowflake and container if left out.
         resource_key: under which the ``SpcsJobResource`` is bound.
     """
+    if batch and pipes:
+        raise dg.DagsterInvalidDefinitionError(
+            "batch=True and pipes=True do not go together: what an instance reports does not tell"
+            " its partition"
+        )
 
     def decorate(function: JobFunction) -> dg.AssetsDefinition:
         spec = job_asset_spec(
@@ -109,6 +119,7 @@ def spcs_job_asset(
             mode=mode,
             overlap=overlap,
             pipes=pipes,
+            batch=batch,
             resource_key=resource_key,
         )
         return define(

@@ -13,6 +13,8 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+import yaml
+
 from dagster_spcs import statements
 from dagster_spcs.errors import (
     JobTimedOut,
@@ -21,6 +23,7 @@ from dagster_spcs.errors import (
     Retryable,
     SpcsError,
     SubmissionFailed,
+    UnexpectedAnswer,
 )
 from dagster_spcs.names import JobName, is_job_name, split_name
 from dagster_spcs.records import (
@@ -176,6 +179,14 @@ class SpcsClient:
         A dropped job raises ``ObjectNotFound`` here and lives on in ``history``.
         """
         return JobRecord.from_row(self._one(statements.describe_service(name)))
+
+    def specification(self, name: JobName) -> Mapping[str, Any]:
+        """Return the specification of a job that still exists, as plain data; its owner may."""
+        row = self._one(statements.describe_service(name))
+        document = yaml.safe_load(str(row.get("spec") or "{}"))
+        if not isinstance(document, dict):
+            raise UnexpectedAnswer(f"the specification of {name} is not a mapping")
+        return document
 
     def list(self, *, database: str, schema: str, prefix: str = "") -> Sequence[JobRecord]:
         """Return all jobs of a schema whose names begin with ``prefix``, finished ones included.

@@ -89,16 +89,17 @@ class JobEnd:
     job_name: str
     status: str
     created: float
+    partition: str | None = None
 
     @property
     def succeeded(self) -> bool:
         """Whether the job ended well."""
         return self.status == JobStatus.DONE.value
 
-    def is_of(self, job: JobRecord) -> bool:
+    def is_of(self, job: JobRecord, partition: str | None) -> bool:
         """Whether this is the end of that job; commands may tell its creation a little apart."""
         same_time = abs(self.created - job.created_on.timestamp()) <= _SAME_TIME_SECONDS
-        return same_time and self.job_name == str(job.name)
+        return same_time and (self.job_name, self.partition) == (str(job.name), partition)
 
 
 def end_told_by(event: dg.AssetMaterialization | dg.AssetObservation) -> JobEnd | None:
@@ -110,6 +111,7 @@ def end_told_by(event: dg.AssetMaterialization | dg.AssetObservation) -> JobEnd 
         job_name=str(metadata[JOB_NAME].value),
         status=str(metadata[STATUS].value),
         created=float(str(metadata[CREATED].value)),
+        partition=event.partition,
     )
 
 

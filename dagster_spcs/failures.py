@@ -14,7 +14,7 @@ _SHOWN_LOG_BYTES = 4_000
 def retry_request(retry: Retry) -> dg.RunRequest:
     """Return the run that makes another attempt; Dagster starts one run for its key, ever."""
     return dg.RunRequest(
-        run_key=f"retry {retry.attempt} after {retry.after}",
+        run_key=f"retry {retry.attempt} after {retry.after} {retry.partition or ''}".rstrip(),
         job_name=RETRY_JOB.name,
         asset_selection=[dg.AssetKey(list(retry.asset))],
         partition_key=retry.partition,

@@ -37,6 +37,8 @@ class JobIdentity(BaseModel):
     """The prefix of the job's name, for prefixes that begin alike."""
     pipes: bool = Field(default=False, alias="m")
     """Whether the containers were asked to speak Dagster Pipes."""
+    batch: bool = Field(default=False, alias="q")
+    """Whether each instance makes a partition of its own; which ones its specification tells."""
     note: str | None = Field(default=None, alias="c")
     """The comment the user asked for."""
 

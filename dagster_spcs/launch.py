@@ -36,6 +36,8 @@ class PlannedJob:
     attempt: int
     blocking: bool
     pipes: bool = False
+    partitions: tuple[str, ...] = ()
+    """What the instances make, one each, of a job over several partitions."""
 
 
 @dataclass(frozen=True)
@@ -88,17 +90,19 @@ def in_flight(
         f"{place.prefix}_" if each.request.name is not None else asset_prefix(place, each.asset)
         for each in planned
     }
-    found: dict[tuple[tuple[str, ...], str | None], list[tuple[JobRecord, JobIdentity]]] = {}
+    found: dict[tuple[str, ...], list[tuple[JobRecord, JobIdentity]]] = {}
     for prefix in sorted(prefixes):
         for job in client.list(database=place.database, schema=place.schema, prefix=prefix):
             identity = JobIdentity.from_comment(job.comment)
             if identity is not None and not job.status.is_final:
-                found.setdefault((identity.asset, identity.partition), []).append((job, identity))
+                found.setdefault(identity.asset, []).append((job, identity))
     return [
         [
             job
-            for job, identity in found.get((each.asset, each.partition), [])
+            for job, identity in found.get(each.asset, [])
             if identity.run_id != each.run_id
+            # A job over several partitions counts as being for all: its comment cannot list them.
+            and (identity.batch or each.partitions or identity.partition == each.partition)
         ]
         for each in planned
     ]
@@ -185,6 +189,7 @@ def _identity(planned: PlannedJob, place: Place) -> JobIdentity:
         deadline=None if timeout is None else now + timeout,
         deployment=place.prefix,
         pipes=planned.pipes,
+        batch=bool(planned.partitions),
         note=planned.request.comment,
     )
 
@@ -193,7 +198,8 @@ def _own(name: JobName, found: JobRecord, planned: PlannedJob) -> JobIdentity:
     identity = JobIdentity.from_comment(found.comment)
     if identity is None:
         raise JobNameInUse(name, "its comment is not one of dagster-spcs")
-    if (identity.asset, identity.partition) != (planned.asset, planned.partition):
+    own = (planned.asset, planned.partition, bool(planned.partitions))
+    if (identity.asset, identity.partition, identity.batch) != own:
         asset = "/".join(identity.asset)
         raise JobNameInUse(name, f"it was submitted for asset {asset}, {identity.partition or ''}")
     if identity.run_id != planned.run_id:

@@ -55,4 +55,4 @@ def already_recorded(
         for _, event in asset_events(instance, dg.AssetKey(list(path)), after)
         if (end := events.end_told_by(event)) is not None
     ]
-    return [any(end.is_of(job) for end in ends) for job, _ in jobs]
+    return [any(end.is_of(job, identity.partition) for end in ends) for job, identity in jobs]

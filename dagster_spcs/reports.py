@@ -105,11 +105,14 @@ def gather(
     last_lines: int = 100,
     tables: Mapping[JobName, str] | None = None,
     pipes: Collection[JobName] = (),
+    batches: Collection[JobName] = (),
 ) -> list[JobReport]:
     """Return a report for each finished job, in order.
 
     ``tables`` names the table a job fills; those of jobs that ended well are looked at, with a
-    warehouse. ``pipes`` are the jobs that were asked to speak Dagster Pipes.
+    warehouse. ``pipes`` are the jobs that were asked to speak Dagster Pipes, ``batches`` those
+    of which each instance counts: they are whole when all instances have ended, for a job is
+    FAILED as soon as one is.
 
     What a refused statement leaves unknown is noted in ``missing``; a broken connection raises,
     so that the whole is tried again later.
@@ -125,7 +128,12 @@ def gather(
         list(reports.values()),
         at_once=_AT_ONCE,
     )
-    reports = {report.job.name: report for report in completed}
+    reports = {
+        report.job.name: replace(report, is_whole=report.is_whole and _all_ended(report))
+        if report.job.name in batches
+        else report
+        for report in completed
+    }
     families: dict[str, str | None] = {}
     refused: dict[str, StatementError] = {}
     for name, report in reports.items():
@@ -140,6 +148,10 @@ def gather(
         if pool in refused:
             reports[name] = note(report, "compute pool", refused[pool])
     return [reports[job.name] for job in jobs]
+
+
+def _all_ended(report: JobReport) -> bool:
+    return all(container.exit_code is not None for container in report.containers)
 
 
 def _complete(

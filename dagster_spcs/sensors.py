@@ -9,17 +9,18 @@ from typing import Any
 import dagster as dg
 
 from dagster_spcs import events
+from dagster_spcs.batch import by_partition, partitions_of
 from dagster_spcs.client import SpcsClient
 from dagster_spcs.cursor import Cursor, mark, one_is_missing, open_jobs, report_finished, settle
 from dagster_spcs.dropped import find_dropped
-from dagster_spcs.errors import StatementError
+from dagster_spcs.errors import StatementError, UnexpectedAnswer
 from dagster_spcs.failures import FAILURE_JOB, RETRY_JOB, failure_request, retry_request
 from dagster_spcs.identity import JobIdentity
 from dagster_spcs.names import JobName
 from dagster_spcs.observed import ObservedJobs
 from dagster_spcs.recorded import already_recorded
 from dagster_spcs.records import JobRecord
-from dagster_spcs.reports import JobReport, MetadataSource, gather, ran_out_of_time
+from dagster_spcs.reports import JobReport, MetadataSource, gather, note, ran_out_of_time
 from dagster_spcs.resource import SpcsJobResource
 from dagster_spcs.retries import Retry, RetryRule, next_attempt, take_due
 from dagster_spcs.status import JobStatus
@@ -291,21 +292,18 @@ class _Tick:
         Returns the jobs that are left for a later tick, because the rest of what their containers
         said is still on its way.
         """
-        unreported: list[Found] = []
+        # What a job over several partitions told of each is known only after it was read.
         known = already_recorded(self._context.instance, fresh)
-        for (job, identity), is_recorded in zip(fresh, known, strict=True):
-            if not is_recorded:
-                unreported.append((job, identity))
-            elif self._now - job.updated_on < _RECENT:
-                # The tick that recorded it may have died before it could request what follows;
-                # requests have keys, so asking again starts nothing twice.
-                timed_out = ran_out_of_time(job, identity)
-                self._follow_up(JobReport(job, timed_out=timed_out), identity)
-        read = self._gather([each for each in unreported if each[0].name not in late])
+        unread: list[Found] = []
+        for (job, identity), is_known in zip(fresh, known, strict=True):
+            if is_known and not identity.batch:
+                self._catch_up(JobReport(job, timed_out=ran_out_of_time(job, identity)), identity)
+            else:
+                unread.append((job, identity))
+        read = self._gather([each for each in unread if each[0].name not in late])
         reports = {report.job.name: report for report in read} | dict(late)
-        account = self._resource.account()
         postponed = set()
-        for job, identity in unreported:
+        for job, identity in unread:
             report = reports[job.name]
             since = cursor.held.get(mark(job), self._now)
             if not report.is_whole and self._now - since < _LATE:
@@ -313,13 +311,49 @@ class _Tick:
                 continue
             if ran_out_of_time(job, identity):
                 report = replace(report, timed_out=True)
-            metadata = events.job_metadata(report, identity, account=account)
-            own, verdict, *others = events.finished_events(report, identity, metadata)
-            # An asset that others make has the check only if its definition says so.
-            is_checked = bool(identity.run_id) or self._has_check(identity)
-            self._made += [own, *([verdict] if is_checked else []), *others]
-            self._follow_up(report, identity)
+            if identity.batch:
+                self._record_batch(report, identity)
+            else:
+                own, verdict, *others = self._events(report, identity)
+                # An asset that others make has the check only if its definition says so.
+                is_checked = bool(identity.run_id) or self._has_check(identity)
+                self._made += [own, *([verdict] if is_checked else []), *others]
+                self._follow_up(report, identity)
         return postponed
+
+    def _record_batch(self, report: JobReport, identity: JobIdentity) -> None:
+        """Make the events of a job over several partitions: one each, and one verdict."""
+        try:
+            partitions = partitions_of(self._client.specification(report.job.name))
+        except (StatementError, UnexpectedAnswer) as error:
+            report = note(report, "the partitions of this job", error)
+            self._made += self._events(report, identity)
+            return
+        told = by_partition(report, identity, partitions)
+        known = already_recorded(
+            self._context.instance, [(each.job, own_identity) for each, own_identity in told]
+        )
+        for (each, own_identity), is_known in zip(told, known, strict=True):
+            if is_known:
+                self._catch_up(each, own_identity)
+            else:
+                self._made.append(self._events(each, own_identity)[0])
+                self._follow_up(each, own_identity)
+        if not all(known):
+            self._made.append(events.check_evaluation(report, identity))
+
+    def _events(self, report: JobReport, identity: JobIdentity) -> list[events.Event]:
+        metadata = events.job_metadata(report, identity, account=self._resource.account())
+        return events.finished_events(report, identity, metadata)
+
+    def _catch_up(self, report: JobReport, identity: JobIdentity) -> None:
+        """Request what follows a failure that is recorded already.
+
+        The tick that recorded it may have died before it could; requests have keys, so asking
+        again starts nothing twice.
+        """
+        if self._now - report.job.updated_on < _RECENT:
+            self._follow_up(report, identity)
 
     def _has_check(self, identity: JobIdentity) -> bool:
         key = dg.AssetCheckKey(dg.AssetKey(list(identity.asset)), events.CHECK_NAME)
@@ -333,6 +367,7 @@ class _Tick:
             last_lines=self._resource.log_lines,
             tables=self._result_tables(found),
             pipes={job.name for job, identity in found if identity.pipes},
+            batches={job.name for job, identity in found if identity.batch},
         )
 
     def _follow_up(self, report: JobReport, identity: JobIdentity) -> None:

@@ -8,8 +8,10 @@ from typing import Any
 import dagster as dg
 
 from dagster_spcs import events
+from dagster_spcs.batch import by_partition, with_partitions
 from dagster_spcs.client import PATIENCE_SECONDS, SpcsClient
 from dagster_spcs.errors import JobFailed, JobTimedOut, ObjectNotFound, SubmissionFailed
+from dagster_spcs.identity import JobIdentity
 from dagster_spcs.launch import (
     LaunchedJob,
     Overlap,
@@ -49,6 +51,7 @@ class JobStep:
         mode: whether a step waits.
         overlap: what to do about jobs of other runs.
         pipes: whether the containers are asked to speak Dagster Pipes.
+        batch: whether a run over several partitions is one job.
         resource_key: under which the ``SpcsJobResource`` is bound.
     """
 
@@ -62,7 +65,9 @@ class JobStep:
         overlap: Overlap,
         pipes: bool,
         resource_key: str,
+        batch: bool = False,
     ) -> None:
+        self.batch = batch
         self.pipes = pipes
         self.build = build
         self.result_tables = result_tables
@@ -111,6 +116,12 @@ class JobStep:
             partitions = [context.partition_key]
         elif context.has_partition_key_range:
             partitions = context.partition_keys
+        if self.batch and len(partitions) > 1:
+            requests = self.build(context, arguments)
+            told = tuple(str(partition) for partition in partitions)
+            [key] = selected
+            request = requests.get(key)
+            return [self._planned(context, client, key, request, resource, None, decision, told)]
         planned = []
         for partition in partitions:
             own = context if partition is None else PartitionContext(context, partition)
@@ -131,6 +142,7 @@ class JobStep:
         resource: SpcsJobResource,
         partition: str | None,
         decision: Decision,
+        partitions: tuple[str, ...] = (),
     ) -> PlannedJob:
         if not isinstance(request, JobRequest):
             raise TypeError(
@@ -145,6 +157,10 @@ class JobStep:
             )
         if request.query_warehouse is None and resource.query_warehouse is not None:
             request = request.model_copy(update={"query_warehouse": resource.query_warehouse})
+        if partitions:
+            request = with_partitions(request, partitions)
+        elif self.batch and partition is not None:
+            request = with_partitions(request, [partition])
         if self.pipes:
             data = context_data(context, key, partition, request.extras)
             request = tell(request, data, client, resource.pipes_stage)
@@ -157,6 +173,7 @@ class JobStep:
             attempt=int(context.run.tags.get(events.ATTEMPT_TAG, "0")),
             blocking=decision.blocking,
             pipes=self.pipes,
+            partitions=partitions,
         )
 
 
@@ -198,7 +215,7 @@ class _Run:
         self._decision = decision
         database, schema = resource.place()
         self._place = Place(database, schema, resource.prefix())
-        self._failures: list[tuple[dg.AssetKey, JobFailed]] = []
+        self._failures: list[tuple[dg.AssetKey, str | None, JobFailed]] = []
         self._held_back: set[tuple[dg.AssetKey, str | None]] = set()
         self._jobs: Counter[dg.AssetKey] = Counter()
 
@@ -212,7 +229,8 @@ class _Run:
             if not self._decision.blocking:
                 return
             unfinished = {job.name for job in launched}
-            self._jobs.update(_key(job) for job in launched)
+            for job in launched:
+                self._jobs[_key(job)] += max(1, len(job.planned.partitions))
             for ended in wait_and_stream(
                 self._client,
                 launched,
@@ -232,9 +250,12 @@ class _Run:
                 yield from self._conclude_range(key)
         if self._failures:
             raise dg.Failure(
-                "\n\n".join(str(failure) for _, failure in self._failures),
+                "\n\n".join(
+                    str(failure) if partition is None else f"Partition {partition}: {failure}"
+                    for _, partition, failure in self._failures
+                ),
                 metadata={
-                    events.JOB_NAME: ", ".join(str(each.job.name) for _, each in self._failures)
+                    events.JOB_NAME: ", ".join(str(each.job.name) for _, _, each in self._failures)
                 },
             )
 
@@ -311,26 +332,29 @@ class _Run:
             self._context.log.warning(f"Cancelled, and not ended yet: {error}")
 
     def _record(self, ended: Sequence[tuple[LaunchedJob, JobRecord]]) -> Iterator[Any]:
+        told: list[tuple[JobReport, JobIdentity]] = []
+        for (job, _), report in zip(ended, self._reports(ended), strict=True):
+            told += by_partition(report, job.identity, job.planned.partitions) or [
+                (report, job.identity)
+            ]
         known = already_recorded(
-            self._context.instance, [(record, job.identity) for job, record in ended]
+            self._context.instance, [(report.job, identity) for report, identity in told]
         )
-        fresh = []
-        for (job, record), is_recorded in zip(ended, known, strict=True):
+        for (report, identity), is_recorded in zip(told, known, strict=True):
             if is_recorded:
-                self._context.log.info(f"The end of {job.name} was recorded before.")
+                self._context.log.info(f"The end of {report.job.name} was recorded before.")
             else:
-                fresh.append((job, record))
-        for (job, _), report in zip(fresh, self._reports(fresh), strict=True):
-            yield from self._record_one(job, report)
+                yield from self._record_one(report, identity)
 
-    def _record_one(self, job: LaunchedJob, report: JobReport) -> Iterator[Any]:
-        key = _key(job)
+    def _record_one(self, report: JobReport, identity: JobIdentity) -> Iterator[Any]:
+        key = dg.AssetKey(list(identity.asset))
         alone = self._jobs[key] == 1
-        metadata = events.job_metadata(report, job.identity, account=self._resource.account())
+        metadata = events.job_metadata(report, identity, account=self._resource.account())
         if not report.succeeded:
             last_lines = plain(report.log.lines, _FAILURE_LOG_BYTES)
-            self._failures.append((key, JobFailed(report.job, report.exit_codes, last_lines)))
-        events_made = events.finished_events(report, job.identity, metadata)
+            failure = JobFailed(report.job, report.exit_codes, last_lines)
+            self._failures.append((key, identity.partition, failure))
+        events_made = events.finished_events(report, identity, metadata)
         own = events_made[0]
         assert not isinstance(own, dg.AssetCheckEvaluation)
         checks = []
@@ -341,7 +365,7 @@ class _Run:
             elif check.check_name != events.CHECK_NAME:
                 self._context.log_event(check)
         if alone and report.succeeded:
-            version = events.reported_by(report, job.identity).data_version
+            version = events.reported_by(report, identity).data_version
             yield dg.MaterializeResult(
                 asset_key=key,
                 metadata=metadata,
@@ -352,9 +376,9 @@ class _Run:
         elif self._decision.feeds_run and report.succeeded:
             # Its event comes with the step's result, which what is downstream waits for. If
             # another partition fails there is no result, and the sensor records this one.
-            self._held_back.add((key, job.identity.partition))
+            self._held_back.add((key, identity.partition))
             self._context.add_asset_metadata(
-                metadata, asset_key=key, partition_key=job.identity.partition
+                metadata, asset_key=key, partition_key=identity.partition
             )
         else:
             self._context.log_event(own)
@@ -372,6 +396,7 @@ class _Run:
             last_lines=self._resource.log_lines,
             tables={name: table for name, table in tables.items() if table is not None},
             pipes={job.name for job, _ in ended if job.identity.pipes},
+            batches={job.name for job, _ in ended if job.identity.batch},
         )
         return [
             replace(report, timed_out=ran_out_of_time(record, job.identity))
@@ -379,7 +404,11 @@ class _Run:
         ]
 
     def _conclude_range(self, key: dg.AssetKey) -> Iterator[Any]:
-        names = ", ".join(str(each.job.name) for failed, each in self._failures if failed == key)
+        names = ", ".join(
+            str(each.job.name) if partition is None else f"{partition} ({each.job.name})"
+            for failed, partition, each in self._failures
+            if failed == key
+        )
         check = dg.AssetCheckResult(
             asset_key=key,
             check_name=events.CHECK_NAME,

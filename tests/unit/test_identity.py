@@ -61,6 +61,7 @@ def test_comment_as_written() -> None:
         "n": 0,
         "b": False,
         "m": False,
+        "q": False,
         "t": "2026-01-01T12:00:00Z",
         "d": "2026-01-01T12:30:00Z",
         "c": "nightly",

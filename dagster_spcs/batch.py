@@ -1,0 +1,71 @@
+"""Many partitions in one job: each instance makes the partition of its index."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from dagster_spcs.identity import JobIdentity
+from dagster_spcs.reports import JobReport
+from dagster_spcs.request import JobRequest
+from dagster_spcs.spec import ServiceSpec
+from dagster_spcs.status import JobStatus
+
+PARTITIONS_VARIABLE = "DAGSTER_PARTITION_KEYS"
+"""A JSON list; an instance's own partition stands at ``SNOWFLAKE_JOB_INDEX``."""
+
+
+def with_partitions(request: JobRequest, partitions: Sequence[str]) -> JobRequest:
+    """Return the request for one job over these partitions, an instance each.
+
+    Raises:
+        ValueError: if the request asks for replicas itself, or its specification is a template or
+            on a stage, where nothing can be added.
+    """
+    if request.replicas != 1:
+        raise ValueError("with batch=True the partitions are the replicas; leave `replicas` out")
+    if not isinstance(request.spec, ServiceSpec):
+        raise ValueError("batch=True needs the specification as a ServiceSpec")
+    told = {PARTITIONS_VARIABLE: json.dumps(list(partitions), ensure_ascii=False)}
+    containers = [
+        container.model_copy(update={"env": {**(container.env or {}), **told}})
+        for container in request.spec.containers
+    ]
+    spec = request.spec.model_copy(update={"containers": containers})
+    return request.model_copy(update={"spec": spec, "replicas": len(partitions)})
+
+
+def partitions_of(document: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the partitions that a job makes, in the instances' order, from its specification."""
+    for container in document["spec"]["containers"]:
+        text = (container.get("env") or {}).get(PARTITIONS_VARIABLE)
+        if text is not None:
+            return tuple(json.loads(text))
+    return ()
+
+
+def by_partition(
+    report: JobReport, identity: JobIdentity, partitions: Sequence[str]
+) -> list[tuple[JobReport, JobIdentity]]:
+    """Return a report for each partition: the job's, as far as it is about that instance."""
+    return [
+        (_of_instance(report, index), identity.model_copy(update={"partition": partition}))
+        for index, partition in enumerate(partitions)
+    ]
+
+
+def _of_instance(report: JobReport, index: int) -> JobReport:
+    containers = tuple(each for each in report.containers if each.instance_id == index)
+    is_done = bool(containers) and all(each.exit_code == 0 for each in containers)
+    job = report.job
+    if is_done:
+        job = replace(job, status=JobStatus.DONE, status_text=JobStatus.DONE.value)
+    lines = tuple(line for line in report.log.lines if line.instance_id == index)
+    return replace(
+        report,
+        job=job,
+        containers=containers,
+        # The totals are the whole job's.
+        log=replace(report.log, lines=lines, total=None, errors=None),
+        timed_out=report.timed_out and not is_done,
+    )

@@ -1,0 +1,113 @@
+"""Several partitions in one job: an instance each, an event each."""
+
+from collections.abc import Callable
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from dagster_spcs import events, spcs_job_asset
+from dagster_spcs.client import SpcsClient
+from tests.integration.conftest import Location, requested_asset, script_request
+
+Locate = Callable[..., Location]
+
+PARTITIONS = dg.StaticPartitionsDefinition(["p1", "p2", "p3"])
+RANGE = {"dagster/asset_partition_range_start": "p1", "dagster/asset_partition_range_end": "p3"}
+SAY = 'echo "$SNOWFLAKE_JOB_INDEX of $DAGSTER_PARTITION_KEYS"'
+SECOND_FAILS = f'{SAY}; [ "$SNOWFLAKE_JOB_INDEX" != 1 ] && sleep 0.3'
+
+
+def batch_asset(script: str, **options: Any) -> dg.AssetsDefinition:
+    return requested_asset(
+        "a",
+        script_request(script),
+        batch=True,
+        partitions_def=PARTITIONS,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        **options,
+    )
+
+
+def recorded(location: Location) -> dict[str | None, Any]:
+    return {each.partition: each.metadata for each in location.materializations("a")}
+
+
+@pytest.mark.parametrize("mode", ["deferred", "blocking"])
+def test_one_job_makes_all_partitions(
+    locate: Locate, client: SpcsClient, schema: str, mode: str
+) -> None:
+    location = locate(batch_asset(SAY, mode=mode))
+    assert location.run("a", tags=RANGE).success
+    location.tick_until(lambda: len(recorded(location)) == 3)
+    location.cursor = None
+    location.tick()
+    [job] = client.list(database="LAB", schema=schema)
+    assert len(location.materializations("a")) == 3
+    for index, partition in enumerate(["p1", "p2", "p3"]):
+        told = recorded(location)[partition]
+        assert told[events.JOB_NAME].value == str(job.name)
+        assert told[events.REPLICAS].value == 3
+        assert f'{index} of ["p1", "p2", "p3"]' in told[events.LOG].value
+        assert [row.data["instance"] for row in told[events.INSTANCES].value.records] == [index]
+
+
+def test_one_instance_fails(locate: Locate) -> None:
+    """The others' partitions are made, even those that ended after the job was FAILED."""
+    location = locate(batch_asset(SECOND_FAILS))
+    location.run("a", tags=RANGE)
+    location.tick_until(lambda: len(recorded(location)) == 2)
+    assert recorded(location).keys() == {"p1", "p3"}
+    [failed] = [each for each in location.observations("a") if each.partition == "p2"]
+    assert failed.metadata[events.STATUS].value == "FAILED"
+
+
+def test_waiting_run_names_the_failed_partition(locate: Locate) -> None:
+    location = locate(batch_asset(SECOND_FAILS, mode="blocking"))
+    result = location.run("a", tags=RANGE)
+    assert not result.success
+    assert recorded(location).keys() == {"p1", "p3"}
+    [failure] = [event for event in result.all_events if event.is_step_failure]
+    text = str(failure.step_failure_data.user_failure_data.description)
+    assert "Partition p2:" in text
+    assert "Partition p1" not in text
+    location.tick()
+    assert len(location.materializations("a")) == 2
+
+
+def test_failed_partition_is_tried_again_alone(locate: Locate) -> None:
+    """Another attempt is for the partition that failed, in a job of its own."""
+    location = locate(batch_asset(SECOND_FAILS, max_retries=1, retry_delay_seconds=0))
+    location.run("a", tags=RANGE)
+    requests: list[dg.RunRequest] = []
+
+    def requested() -> list[dg.RunRequest]:
+        requests.extend(location.tick().run_requests or ())
+        return requests
+
+    for _ in range(500):
+        if requested():
+            break
+    [request] = requests
+    assert request.partition_key == "p2"
+
+
+def test_single_partition(locate: Locate) -> None:
+    """A run over one partition tells the container in the same way."""
+    location = locate(batch_asset(SAY))
+    location.run("a", partition_key="p2")
+    location.tick_until(lambda: recorded(location))
+    assert '0 of ["p2"]' in recorded(location)["p2"][events.LOG].value
+
+
+def test_what_is_in_flight_for_any_is_in_the_way(locate: Locate) -> None:
+    location = locate(batch_asset("sleep 600"))
+    location.run("a", tags=RANGE)
+    location.run("a", partition_key="p2")
+    started = [each.partition for each in location.observations("a")]
+    assert started == [None]
+
+
+def test_batch_does_not_go_with_pipes() -> None:
+    with pytest.raises(dg.DagsterInvalidDefinitionError, match="do not go together"):
+        spcs_job_asset(batch=True, pipes=True)
