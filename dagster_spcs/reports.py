@@ -85,6 +85,24 @@ class JobReport:
         }
 
 
+@dataclass(frozen=True)
+class History:
+    """Rows of the job history, and what kept some from being read."""
+
+    records: Mapping[JobName, HistoryRecord]
+    error: SpcsError | None = None
+
+
+def read_history(client: SpcsClient, jobs: Sequence[JobRecord]) -> History:
+    """Read the history of jobs of one schema in one statement."""
+    try:
+        return History(client.history(jobs))
+    except FunctionUnavailable:
+        return History({})  # not every account has it; the service itself tells the exit codes
+    except (StatementError, UnexpectedAnswer) as error:
+        return History({}, error)
+
+
 def ran_out_of_time(job: JobRecord, identity: JobIdentity) -> bool:
     """Whether a job was cancelled because of its deadline, not by somebody's wish."""
     cancelled = job.status in (JobStatus.CANCELLING, JobStatus.CANCELLED)
@@ -106,13 +124,14 @@ def gather(
     tables: Mapping[JobName, str] | None = None,
     pipes: Collection[JobName] = (),
     batches: Collection[JobName] = (),
+    history: History | None = None,
 ) -> list[JobReport]:
     """Return a report for each finished job, in order.
 
     ``tables`` names the table a job fills; those of jobs that ended well are looked at, with a
     warehouse. ``pipes`` are the jobs that were asked to speak Dagster Pipes, ``batches`` those
     of which each instance counts: they are whole when all instances have ended, for a job is
-    FAILED as soon as one is.
+    FAILED as soon as one is. ``history`` is what was read already, for more jobs than these.
 
     What a refused statement leaves unknown is noted in ``missing``; a broken connection raises,
     so that the whole is tried again later.
@@ -121,7 +140,7 @@ def gather(
         return []
     reports = {job.name: JobReport(job) for job in jobs}
     if source == "warehouse":
-        _from_history(client, reports, jobs, last_lines, pipes)
+        _from_history(client, reports, jobs, last_lines, pipes, history)
         _tables(client, reports, tables or {})
     completed = client.concurrently(
         lambda report: _complete(client, report, last_lines, pipes),
@@ -175,17 +194,14 @@ def _from_history(
     jobs: Sequence[JobRecord],
     last_lines: int,
     pipes: Collection[JobName],
+    history: History | None,
 ) -> None:
-    try:
-        for name, history in client.history(jobs).items():
-            if name in reports:
-                reports[name] = replace(
-                    reports[name], history=history, containers=history.containers
-                )
-    except FunctionUnavailable:
-        pass  # not every account has it; the service itself tells the exit codes
-    except (StatementError, UnexpectedAnswer) as error:
-        _note_all(reports, "history", error)
+    history = read_history(client, jobs) if history is None else history
+    for name, record in history.records.items():
+        if name in reports:
+            reports[name] = replace(reports[name], history=record, containers=record.containers)
+    if history.error is not None:
+        _note_all(reports, "history", history.error)
     try:
         logs = client.logs_of_many(jobs, last_lines=last_lines, with_messages=pipes)
         for name, log in logs.items():

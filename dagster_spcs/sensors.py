@@ -20,7 +20,15 @@ from dagster_spcs.names import JobName
 from dagster_spcs.observed import ObservedJobs
 from dagster_spcs.recorded import already_recorded
 from dagster_spcs.records import JobRecord
-from dagster_spcs.reports import JobReport, MetadataSource, gather, note, ran_out_of_time
+from dagster_spcs.reports import (
+    History,
+    JobReport,
+    MetadataSource,
+    gather,
+    note,
+    ran_out_of_time,
+    read_history,
+)
 from dagster_spcs.resource import SpcsJobResource
 from dagster_spcs.retries import Retry, RetryRule, next_attempt, take_due
 from dagster_spcs.status import JobStatus
@@ -136,6 +144,7 @@ class _Tick:
         self._made: list[events.Event] = []
         self._requests: list[dg.RunRequest] = []
         self._retries: list[Retry] = []
+        self._history: History | None = None
 
     def run(self, cursor: Cursor, max_completions: int, max_seconds: float) -> dg.SensorResult:
         self._refuse_unknown_assets()
@@ -153,6 +162,7 @@ class _Tick:
             dropped = self._dropped(listed, cursor)
             reported += len(dropped)
             self._report(dropped, {}, cursor)
+        self._read_history(jobs, cursor, held, late, max_completions)
         while reported < max_completions and time.monotonic() - begun < max_seconds:
             limit = min(_BATCH[self._source], max_completions - reported)
             fresh, moved = report_finished(jobs, cursor, limit=limit, held=held, overdue=late)
@@ -178,6 +188,19 @@ class _Tick:
             skip_reason=None if requests else f"{what}; {in_flight} in flight.",
             cursor=cursor.model_dump_json(),
         )
+
+    def _read_history(
+        self,
+        jobs: Sequence[JobRecord],
+        cursor: Cursor,
+        held: Collection[JobName],
+        late: Collection[JobName],
+        limit: int,
+    ) -> None:
+        """Read the history of all that this tick may record, in one statement."""
+        ended, _ = report_finished(jobs, cursor, limit=limit, held=held, overdue=late)
+        if self._source == "warehouse" and len(ended) > _BATCH[self._source]:
+            self._history = read_history(self._client, ended)
 
     def _of_this_location(self, jobs: Sequence[JobRecord]) -> dict[JobName, Found]:
         known = {tuple(key.path) for key in self._job_assets()}
@@ -368,6 +391,7 @@ class _Tick:
             tables=self._result_tables(found),
             pipes={job.name for job, identity in found if identity.pipes},
             batches={job.name for job, identity in found if identity.batch},
+            history=self._history,
         )
 
     def _follow_up(self, report: JobReport, identity: JobIdentity) -> None:
