@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test lint check fix clean
+.PHONY: help demo dev test benchmark lint check fix clean
 
 help: ## List the tasks
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -25,6 +25,9 @@ dev: $(INSTALLED) ## Emulator and Dagster's UI on port 3000 (PORT=n changes it)
 
 test: $(INSTALLED) ## Run every test
 	$(BIN)/python -m pytest
+
+benchmark: $(INSTALLED) ## Measure what is promised in numbers (ARGS="tick --quick")
+	$(BIN)/python -m benchmarks $(ARGS)
 
 lint: $(INSTALLED) ## Format, lint and types
 	$(BIN)/ruff format --check .

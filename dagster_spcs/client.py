@@ -146,7 +146,7 @@ class SpcsClient:
         return Submitted(submission.name)
 
     def submit_many(
-        self, submissions: Sequence[Submission], *, at_once: int = 16
+        self, submissions: Sequence[Submission], *, at_once: int = 32
     ) -> Sequence[Submitted]:
         """Start several jobs over this session, at most ``at_once`` statements in flight.
 
@@ -478,7 +478,7 @@ class SpcsClient:
         self._run(statements.cancel_job(name))
 
     def cancel_many(
-        self, names: Sequence[JobName], *, at_once: int = 16
+        self, names: Sequence[JobName], *, at_once: int = 32
     ) -> dict[JobName, SpcsError]:
         """Ask for the end of several jobs; return the error of each that refused."""
         refused: dict[JobName, SpcsError] = {}

@@ -56,7 +56,7 @@ class SpcsJobResource(dg.ConfigurableResource[Any]):
         default=5.0, gt=0, description="Seconds between two looks at jobs a run waits for."
     )
     submissions_at_once: int = Field(
-        default=16, ge=1, description="Statements in flight when several jobs are submitted."
+        default=32, ge=1, description="Statements in flight when several jobs are submitted."
     )
     outage_seconds: float = Field(
         default=3600.0,

@@ -13,7 +13,13 @@ from dagster_spcs.request import JobRequest, StageFile
 from dagster_spcs.spec import Container, ServiceSpec
 from dagster_spcs.statements import Statement
 from dagster_spcs.testing import InMemorySession
-from dagster_spcs.waiting import MOST_FOLLOWED, LogFollower, containers_of, wait_and_stream
+from dagster_spcs.waiting import (
+    GAP,
+    MOST_FOLLOWED,
+    LogFollower,
+    containers_of,
+    wait_and_stream,
+)
 
 from .samples import NOON, identity, job_row, name, planned, request
 from .test_sqltext import read_literal
@@ -129,6 +135,16 @@ def test_label(session: InMemorySession) -> None:
     follower = LogFollower(SpcsClient(session), name(), 1, "side", "[1/side] ")
     assert follower.read() == ["[1/side] one"]
     assert ", 1, 'side', " in session.texts()[0]
+
+
+def test_gap_is_told(client: SpcsClient, session: InMemorySession) -> None:
+    """An answer that begins after the last line seen has lost what was between."""
+    session.answer(
+        FOLLOW, [{"log": f"{stamp(1)} one"}], [{"log": f"{stamp(1)} one\n{stamp(2)} two"}]
+    )
+    session.answer(FOLLOW, [{"log": f"{stamp(7)} seven"}])
+    follower = LogFollower(client, name(), 0, "main", "")
+    assert [follower.read() for _ in range(3)] == [["one"], ["two"], [GAP, "seven"]]
 
 
 # Jobs
