@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 
 from dagster_spcs import events
-from dagster_spcs.batch import by_partition, with_partitions
+from dagster_spcs.batch import by_partition
 from dagster_spcs.client import PATIENCE_SECONDS, SpcsClient
 from dagster_spcs.errors import JobFailed, JobTimedOut, ObjectNotFound, SubmissionFailed
 from dagster_spcs.identity import JobIdentity
@@ -24,13 +24,11 @@ from dagster_spcs.launch import (
 from dagster_spcs.logtext import plain
 from dagster_spcs.modes import Decision, Mode, decide_for_run
 from dagster_spcs.names import JobName
-from dagster_spcs.partition_context import PartitionContext
-from dagster_spcs.pipes_context import context_data, tell
 from dagster_spcs.pipes_messages import MARK
+from dagster_spcs.planning import Planner
 from dagster_spcs.recorded import already_recorded, asset_events
 from dagster_spcs.records import JobRecord
 from dagster_spcs.reports import JobReport, ran_out_of_time
-from dagster_spcs.request import JobRequest
 from dagster_spcs.resource import SpcsJobResource
 from dagster_spcs.status import JobStatus
 from dagster_spcs.waiting import gather_whole, wait_and_stream
@@ -98,83 +96,9 @@ class JobStep:
             patience_seconds=resource.outage_seconds if decision.blocking else PATIENCE_SECONDS,
             on_retry=lambda error: context.log.warning(f"Trying again: {error}"),
         ) as client:
+            planner = Planner(self, context, resource, client, blocking=decision.blocking)
             run = _Run(self, context, resource, client, decision)
-            planned = self._plan(context, client, selected, arguments, resource, decision)
-            yield from run.execute(planned)
-
-    def _plan(
-        self,
-        context: dg.AssetExecutionContext,
-        client: SpcsClient,
-        selected: Sequence[dg.AssetKey],
-        arguments: Mapping[str, Any],
-        resource: SpcsJobResource,
-        decision: Decision,
-    ) -> list[PlannedJob]:
-        partitions: Sequence[str | None] = [None]
-        if context.has_partition_key:
-            partitions = [context.partition_key]
-        elif context.has_partition_key_range:
-            partitions = context.partition_keys
-        if self.batch and len(partitions) > 1:
-            requests = self.build(context, arguments)
-            told = tuple(str(partition) for partition in partitions)
-            [key] = selected
-            request = requests.get(key)
-            return [self._planned(context, client, key, request, resource, None, decision, told)]
-        planned = []
-        for partition in partitions:
-            own = context if partition is None else PartitionContext(context, partition)
-            requests = self.build(own, arguments)
-            for key in selected:
-                request = requests.get(key)
-                planned.append(
-                    self._planned(own, client, key, request, resource, partition, decision)
-                )
-        return planned
-
-    def _planned(
-        self,
-        context: Any,
-        client: SpcsClient,
-        key: dg.AssetKey,
-        request: object,
-        resource: SpcsJobResource,
-        partition: str | None,
-        decision: Decision,
-        partitions: tuple[str, ...] = (),
-    ) -> PlannedJob:
-        if not isinstance(request, JobRequest):
-            raise TypeError(
-                f"the function of asset {key.to_user_string()} returned"
-                f" {type(request).__name__} for it; it must return a JobRequest"
-            )
-        pool = request.compute_pool or self.compute_pool or resource.compute_pool
-        if pool is None:
-            raise dg.Failure(
-                f"No compute pool for asset {key.to_user_string()}: name one in the"
-                " JobRequest, in spcs_job_asset(compute_pool=…) or in SpcsJobResource."
-            )
-        if request.query_warehouse is None and resource.query_warehouse is not None:
-            request = request.model_copy(update={"query_warehouse": resource.query_warehouse})
-        if partitions:
-            request = with_partitions(request, partitions)
-        elif self.batch and partition is not None:
-            request = with_partitions(request, [partition])
-        if self.pipes:
-            data = context_data(context, key, partition, request.extras)
-            request = tell(request, data, client, resource.pipes_stage)
-        return PlannedJob(
-            request=request,
-            compute_pool=pool,
-            asset=tuple(key.path),
-            partition=partition,
-            run_id=context.run.run_id,
-            attempt=int(context.run.tags.get(events.ATTEMPT_TAG, "0")),
-            blocking=decision.blocking,
-            pipes=self.pipes,
-            partitions=partitions,
-        )
+            yield from run.execute(planner.plan(selected, arguments))
 
 
 def _check_alone(context: dg.AssetExecutionContext, key: dg.AssetKey) -> dg.AssetCheckResult:

@@ -1,0 +1,364 @@
+"""One evaluation of the polling sensor: a thin shell around ``report_finished``."""
+
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import dagster as dg
+
+from dagster_spcs import events
+from dagster_spcs.batch import by_partition, partitions_of
+from dagster_spcs.client import SpcsClient
+from dagster_spcs.cursor import Cursor, mark, one_is_missing, open_jobs, report_finished, settle
+from dagster_spcs.dropped import find_dropped
+from dagster_spcs.errors import StatementError, UnexpectedAnswer
+from dagster_spcs.failures import failure_request, retry_request
+from dagster_spcs.identity import JobIdentity
+from dagster_spcs.names import JobName
+from dagster_spcs.observed import ObservedJobs
+from dagster_spcs.recorded import already_recorded
+from dagster_spcs.records import JobRecord
+from dagster_spcs.reports import (
+    History,
+    JobReport,
+    MetadataSource,
+    gather,
+    note,
+    ran_out_of_time,
+    read_history,
+)
+from dagster_spcs.resource import SpcsJobResource
+from dagster_spcs.retries import Retry, RetryRule, next_attempt, take_due
+from dagster_spcs.status import JobStatus
+from dagster_spcs.waiting import LOG_ARRIVES_WITHIN_SECONDS
+
+_BATCH: dict[MetadataSource, int] = {"warehouse": 50, "no-warehouse": 10}
+"""Jobs read together; the time is looked at between two batches."""
+_MOST_OVERDUE = 10
+"""Overdue jobs ended a tick; each takes some statements."""
+_LATE = timedelta(seconds=LOG_ARRIVES_WITHIN_SECONDS)
+_CLOCK_SLACK = timedelta(minutes=5)
+"""Between the clocks of the hosts that Dagster's own processes run on."""
+
+_RECENT = timedelta(hours=1)
+_RETENTION = timedelta(days=30)
+"""Of finished jobs (page "EXECUTE JOB SERVICE")."""
+
+Found = tuple[JobRecord, JobIdentity]
+
+
+class Tick:
+    """One evaluation."""
+
+    def __init__(
+        self,
+        context: dg.SensorEvaluationContext,
+        client: SpcsClient,
+        resource: SpcsJobResource,
+        source: MetadataSource,
+        *,
+        hold: timedelta,
+        failure_runs: bool,
+        observed: ObservedJobs,
+    ) -> None:
+        self._observed = observed
+        self._hold = hold
+        self._context = context
+        self._client = client
+        self._resource = resource
+        self._source = source
+        self._failure_runs = failure_runs
+        self._now = datetime.now(timezone.utc)
+        self._made: list[events.Event] = []
+        self._requests: list[dg.RunRequest] = []
+        self._retries: list[Retry] = []
+        self._history: History | None = None
+
+    def run(self, cursor: Cursor, max_completions: int, max_seconds: float) -> dg.SensorResult:
+        """Look once at all jobs, record those that ended, and return where to go on.
+
+        Raises:
+            dagster.DagsterInvalidDefinitionError: if jobs of others are mapped to an asset that
+                the code location does not have.
+        """
+        self._refuse_unknown_assets()
+        database, schema = self._resource.place()
+        # With jobs of others all of the schema is listed, so that it stays one statement.
+        prefix = "" if self._observed else f"{self._resource.prefix()}_"
+        listed = self._client.list(database=database, schema=schema, prefix=prefix)
+        found = self._of_this_location(listed)
+        jobs = [job for job, _ in found.values()]
+        held, cursor = self._waited_for(found, cursor)
+        begun = time.monotonic()
+        late = self._end_overdue(found, cursor, held)
+        reported = 0
+        if one_is_missing(jobs, cursor):
+            dropped = self._dropped(listed, cursor)
+            reported += len(dropped)
+            self._report(dropped, {}, cursor)
+        self._read_history(jobs, cursor, held, late, max_completions)
+        while reported < max_completions and time.monotonic() - begun < max_seconds:
+            limit = min(_BATCH[self._source], max_completions - reported)
+            fresh, moved = report_finished(jobs, cursor, limit=limit, held=held, overdue=late)
+            if not fresh:
+                cursor = moved
+                break
+            postponed = self._report([found[job.name] for job in fresh], late, cursor)
+            held |= postponed
+            told = [job for job in fresh if job.name not in postponed]
+            since = {mark(job): self._now for job in fresh if job.name in postponed}
+            cursor = settle(jobs, cursor, told)
+            cursor = cursor.model_copy(update={"held": {**since, **cursor.held}})
+            reported += len(told)
+        due, waiting = take_due([*cursor.retries, *self._retries], self._now)
+        cursor = cursor.model_copy(update={"retries": tuple(waiting)})
+        requests = [*self._requests, *map(retry_request, due)]
+        # The page shows a tick without run requests as skipped; the reason tells what it did.
+        what = f"{reported} jobs ended since the last tick" if reported else "no job ended"
+        in_flight = sum(not job.status.is_final for job in jobs)
+        return dg.SensorResult(
+            asset_events=self._made,
+            run_requests=requests or None,
+            skip_reason=None if requests else f"{what}; {in_flight} in flight.",
+            cursor=cursor.model_dump_json(),
+        )
+
+    def _read_history(
+        self,
+        jobs: Sequence[JobRecord],
+        cursor: Cursor,
+        held: Collection[JobName],
+        late: Collection[JobName],
+        limit: int,
+    ) -> None:
+        """Read the history of all that this tick may record, in one statement."""
+        ended, _ = report_finished(jobs, cursor, limit=limit, held=held, overdue=late)
+        if self._source == "warehouse" and len(ended) > _BATCH[self._source]:
+            self._history = read_history(self._client, ended)
+
+    def _of_this_location(self, jobs: Sequence[JobRecord]) -> dict[JobName, Found]:
+        known = {tuple(key.path) for key in self._job_assets()}
+        found = {}
+        strangers = 0
+        for job in jobs:
+            identity = JobIdentity.from_comment(job.comment)
+            is_ours = job.name.name.startswith(f"{self._resource.prefix()}_")
+            if identity is None:
+                identity = self._observed.identity_of(job)
+                if identity is not None:
+                    found[job.name] = (job, identity)
+            elif (
+                is_ours
+                and identity.asset in known
+                and identity.deployment in (None, self._resource.prefix())
+            ):
+                found[job.name] = (job, identity)
+            if is_ours and job.name not in found:
+                strangers += not job.status.is_final
+        if strangers:
+            self._context.log.info(
+                f"{strangers} jobs in flight begin with {self._resource.prefix()}_ and belong to"
+                " no job asset of this code location and deployment."
+            )
+        unknown = sorted(
+            {job.status_text for job, _ in found.values() if job.status is JobStatus.UNKNOWN}
+        )
+        if unknown:
+            self._context.log.warning(
+                f"Jobs are in a status this version does not know: {', '.join(unknown)}. They are"
+                " neither success nor failure, and are looked at again."
+            )
+        return found
+
+    def _refuse_unknown_assets(self) -> None:
+        unknown = self._observed.keys() - set(self._repository().asset_graph.get_all_asset_keys())
+        if unknown:
+            names = ", ".join(sorted(key.to_user_string() for key in unknown))
+            raise dg.DagsterInvalidDefinitionError(
+                f"The sensor is to observe jobs for {names}, which this code location does not"
+                " have. Nothing was recorded in this tick; correct `observe`, or define the asset"
+                " (an AssetSpec will do)."
+            )
+
+    def _waited_for(
+        self, found: Mapping[JobName, Found], cursor: Cursor
+    ) -> tuple[set[JobName], Cursor]:
+        """Return what is left to runs that wait, and the cursor that remembers since when."""
+        alive: dict[str, bool] = {}
+        held = set()
+        since = {}
+        for job in open_jobs([job for job, _ in found.values()], cursor):
+            identity = found[job.name][1]
+            if mark(job) in cursor.held:
+                since[mark(job)] = cursor.held[mark(job)]
+            if identity.blocking and (job.status.is_final or self._is_overdue(job, identity)):
+                begun = since.setdefault(mark(job), self._now)
+                if identity.run_id not in alive:
+                    run = self._context.instance.get_run_by_id(identity.run_id)
+                    alive[identity.run_id] = run is not None and not run.is_finished
+                if alive[identity.run_id] and self._now - begun < self._hold:
+                    held.add(job.name)
+        return held, cursor.model_copy(update={"held": since})
+
+    def _is_overdue(self, job: JobRecord, identity: JobIdentity) -> bool:
+        deadline = identity.deadline
+        return deadline is not None and deadline < self._now and not job.status.is_final
+
+    def _end_overdue(
+        self, found: Mapping[JobName, Found], cursor: Cursor, held: Collection[JobName]
+    ) -> dict[JobName, JobReport]:
+        """Read, then cancel, jobs past their deadline; return the reports of those cancelled."""
+        overdue = [
+            job
+            for job in open_jobs([job for job, _ in found.values()], cursor)
+            if self._is_overdue(job, found[job.name][1]) and job.name not in held
+        ][:_MOST_OVERDUE]
+        ended = {}
+        for report in self._gather([found[job.name] for job in overdue]):
+            try:
+                self._client.cancel(report.job.name)
+            except StatementError as error:
+                # It goes on, so its end is still to be recorded: the next tick tries again.
+                self._context.log.error(f"{report.job.name} timed out and goes on: {error}")
+            else:
+                ended[report.job.name] = replace(report, timed_out=True)
+        return ended
+
+    def _dropped(self, listed: Sequence[JobRecord], cursor: Cursor) -> list[Found]:
+        since = (cursor.through or self._now - _RETENTION) - _CLOCK_SLACK
+        return find_dropped(
+            self._context.instance,
+            self._client,
+            self._job_assets(),
+            listed={job.name for job in listed},
+            since=since,
+            listed_at=self._now,
+            source=self._source,
+        )
+
+    def _job_assets(self) -> list[dg.AssetKey]:
+        graph = self._repository().asset_graph
+        keys = graph.get_all_asset_keys()
+        return [key for key in sorted(keys) if graph.get(key).metadata.get(events.JOB_ASSET)]
+
+    def _report(
+        self, fresh: Sequence[Found], late: Mapping[JobName, JobReport], cursor: Cursor
+    ) -> set[JobName]:
+        """Make the events of jobs that ended, and what follows a failure.
+
+        Returns the jobs that are left for a later tick, because the rest of what their containers
+        said is still on its way.
+        """
+        # What a job over several partitions told of each is known only after it was read.
+        known = already_recorded(self._context.instance, fresh)
+        unread: list[Found] = []
+        for (job, identity), is_known in zip(fresh, known, strict=True):
+            if is_known and not identity.batch:
+                self._catch_up(JobReport(job, timed_out=ran_out_of_time(job, identity)), identity)
+            else:
+                unread.append((job, identity))
+        read = self._gather([each for each in unread if each[0].name not in late])
+        reports = {report.job.name: report for report in read} | dict(late)
+        postponed = set()
+        for job, identity in unread:
+            report = reports[job.name]
+            since = cursor.held.get(mark(job), self._now)
+            if not report.is_whole and self._now - since < _LATE:
+                postponed.add(job.name)
+                continue
+            if ran_out_of_time(job, identity):
+                report = replace(report, timed_out=True)
+            if identity.batch:
+                self._record_batch(report, identity)
+            else:
+                own, verdict, *others = self._events(report, identity)
+                # An asset that others make has the check only if its definition says so.
+                is_checked = bool(identity.run_id) or self._has_check(identity)
+                self._made += [own, *([verdict] if is_checked else []), *others]
+                self._follow_up(report, identity)
+        return postponed
+
+    def _record_batch(self, report: JobReport, identity: JobIdentity) -> None:
+        """Make the events of a job over several partitions: one each, and one verdict."""
+        try:
+            partitions = partitions_of(self._client.specification(report.job.name))
+        except (StatementError, UnexpectedAnswer) as error:
+            report = note(report, "the partitions of this job", error)
+            self._made += self._events(report, identity)
+            return
+        told = by_partition(report, identity, partitions)
+        known = already_recorded(
+            self._context.instance, [(each.job, own_identity) for each, own_identity in told]
+        )
+        for (each, own_identity), is_known in zip(told, known, strict=True):
+            if is_known:
+                self._catch_up(each, own_identity)
+            else:
+                self._made.append(self._events(each, own_identity)[0])
+                self._follow_up(each, own_identity)
+        if not all(known):
+            self._made.append(events.check_evaluation(report, identity))
+
+    def _events(self, report: JobReport, identity: JobIdentity) -> list[events.Event]:
+        metadata = events.job_metadata(report, identity, account=self._resource.account())
+        return events.finished_events(report, identity, metadata)
+
+    def _catch_up(self, report: JobReport, identity: JobIdentity) -> None:
+        """Request what follows a failure that is recorded already.
+
+        The tick that recorded it may have died before it could; requests have keys, so asking
+        again starts nothing twice.
+        """
+        if self._now - report.job.updated_on < _RECENT:
+            self._follow_up(report, identity)
+
+    def _has_check(self, identity: JobIdentity) -> bool:
+        key = dg.AssetCheckKey(dg.AssetKey(list(identity.asset)), events.CHECK_NAME)
+        return key in self._repository().asset_graph.asset_check_keys
+
+    def _gather(self, found: Sequence[Found]) -> list[JobReport]:
+        return gather(
+            self._client,
+            [job for job, _ in found],
+            source=self._source,
+            last_lines=self._resource.log_lines,
+            tables=self._result_tables(found),
+            pipes={job.name for job, identity in found if identity.pipes},
+            batches={job.name for job, identity in found if identity.batch},
+            history=self._history,
+        )
+
+    def _follow_up(self, report: JobReport, identity: JobIdentity) -> None:
+        if report.succeeded:
+            return
+        metadata = self._repository().asset_graph.get(dg.AssetKey(list(identity.asset))).metadata
+        rule = RetryRule(
+            max_retries=_plain(metadata.get(events.MAX_RETRIES, 0)),
+            delay_seconds=_plain(metadata.get(events.RETRY_DELAY, 0)),
+        )
+        retry = next_attempt(report, identity, rule, self._now)
+        if retry is not None:
+            self._retries.append(retry)
+        elif self._failure_runs and not identity.blocking:
+            self._requests.append(failure_request(report, identity))
+
+    def _result_tables(self, found: Sequence[Found]) -> dict[JobName, str]:
+        graph = self._repository().asset_graph
+        tables = {}
+        for job, identity in found:
+            table = graph.get(dg.AssetKey(list(identity.asset))).metadata.get(events.RESULT_TABLE)
+            if table is not None:
+                tables[job.name] = str(_plain(table))
+        return tables
+
+    def _repository(self) -> dg.RepositoryDefinition:
+        repository = self._context.repository_def
+        assert repository is not None, "a sensor is evaluated within its code location"
+        return repository
+
+
+def _plain(value: Any) -> Any:
+    # Definition metadata comes back as a MetadataValue, or as it was given.
+    return getattr(value, "value", value)
