@@ -24,7 +24,7 @@ dev: $(INSTALLED) ## Emulator and Dagster's UI on port 3000 (PORT=n changes it)
 	@exec $(BIN)/python -m definitions.dev --port $(PORT)
 
 test: $(INSTALLED) ## Run every test
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 benchmark: $(INSTALLED) ## Measure what is promised in numbers (ARGS="tick --quick")
 	$(BIN)/python -m benchmarks $(ARGS)
@@ -35,7 +35,7 @@ lint: $(INSTALLED) ## Format, lint and types
 	$(BIN)/mypy
 
 check: lint ## The same and the fast tests
-	$(BIN)/python -m pytest -m 'not slow' -q -n auto --dist loadfile
+	$(BIN)/python -m pytest -m 'not slow' -q -n auto --dist loadfile --no-loadscope-reorder
 
 fix: $(INSTALLED) ## Format and mend what the linter can
 	$(BIN)/ruff format .
