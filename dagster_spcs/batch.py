@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from dagster_spcs.errors import UnexpectedAnswer
 from dagster_spcs.identity import JobIdentity
 from dagster_spcs.reports import JobReport
 from dagster_spcs.request import JobRequest
@@ -36,12 +37,20 @@ def with_partitions(request: JobRequest, partitions: Sequence[str]) -> JobReques
 
 
 def partitions_of(document: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the partitions that a job makes, in the instances' order, from its specification."""
-    for container in document["spec"]["containers"]:
-        text = (container.get("env") or {}).get(PARTITIONS_VARIABLE)
-        if text is not None:
-            return tuple(json.loads(text))
-    return ()
+    """Return the partitions that a job makes, in the instances' order, from its specification.
+
+    Raises:
+        UnexpectedAnswer: if it does not tell; only the owner's role sees a specification (page
+            "DESCRIBE SERVICE").
+    """
+    try:
+        for container in document["spec"]["containers"]:
+            text = (container.get("env") or {}).get(PARTITIONS_VARIABLE)
+            if text is not None:
+                return tuple(map(str, json.loads(text)))
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise UnexpectedAnswer(f"the specification cannot be read: {error!r}") from error
+    raise UnexpectedAnswer(f"the specification has no variable {PARTITIONS_VARIABLE}")
 
 
 def by_partition(

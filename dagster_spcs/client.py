@@ -183,7 +183,10 @@ class SpcsClient:
     def specification(self, name: JobName) -> Mapping[str, Any]:
         """Return the specification of a job that still exists, as plain data; its owner may."""
         row = self._one(statements.describe_service(name))
-        document = yaml.safe_load(str(row.get("spec") or "{}"))
+        try:
+            document = yaml.safe_load(str(row.get("spec") or "{}"))
+        except yaml.YAMLError as error:
+            raise UnexpectedAnswer(f"the specification of {name} is not YAML: {error}") from error
         if not isinstance(document, dict):
             raise UnexpectedAnswer(f"the specification of {name} is not a mapping")
         return document

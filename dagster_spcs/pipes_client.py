@@ -10,9 +10,10 @@ from dagster_pipes import PIPES_PROTOCOL_VERSION
 
 from dagster_spcs import events
 from dagster_spcs.client import SpcsClient
-from dagster_spcs.errors import JobFailed, ObjectNotFound
+from dagster_spcs.errors import JobFailed, ObjectNotFound, SpcsError
 from dagster_spcs.launch import LaunchedJob, Place, PlannedJob, launch, name_of
 from dagster_spcs.logtext import plain
+from dagster_spcs.names import JobName
 from dagster_spcs.pipes_context import MESSAGES, with_environment
 from dagster_spcs.pipes_messages import MARK
 from dagster_spcs.records import JobRecord
@@ -96,12 +97,13 @@ class PipesSpcsClient(dg.ConfigurableResource[Any], dg.PipesClient):
             dagster.Failure: if the job ends in another status than DONE.
         """
         reader = PipesSpcsLogReader()
+        request = request.model_copy(update={"extras": {**request.extras, **(extras or {})}})
         with (
             dg.open_pipes_session(
                 context,
                 context_injector or dg.PipesEnvContextInjector(),
                 reader,
-                extras={**request.extras, **(extras or {})},
+                extras=request.extras,
             ) as session,
             self.spcs.get_client(
                 patience_seconds=self.spcs.outage_seconds,
@@ -110,18 +112,21 @@ class PipesSpcsClient(dg.ConfigurableResource[Any], dg.PipesClient):
         ):
             told = with_environment(request, session.get_bootstrap_env_vars())
             planned = self._planned(context, request, told)
+            place = Place(*self.spcs.place(), self.spcs.prefix())
+            name = name_of(place, planned)
             try:
                 [job] = launch(
                     client,
-                    Place(*self.spcs.place(), self.spcs.prefix()),
+                    place,
                     [planned],
                     at_once=1,
                     is_retry=context.op_execution_context.retry_number > 0,
                 )
+                name = job.name  # another attempt's, if the step is repeated
                 context.log.info(f"Waiting for job {job.name} on {planned.compute_pool}.")
                 record = self._wait(client, job, context)
             except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
-                self._cancel(planned)
+                self._cancel(name, context)
                 raise
             [report] = gather_whole(
                 client,
@@ -170,13 +175,14 @@ class PipesSpcsClient(dg.ConfigurableResource[Any], dg.PipesClient):
                 return record
         raise AssertionError("a wait for one job ends with it")
 
-    def _cancel(self, planned: PlannedJob) -> None:
-        name = name_of(Place(*self.spcs.place(), self.spcs.prefix()), planned)
+    def _cancel(self, name: JobName, context: Any) -> None:
         with self.spcs.get_client() as client:
             try:
                 client.cancel(name)
             except ObjectNotFound:
                 return  # it was not submitted yet
+            except SpcsError as error:
+                context.log.error(f"{name} could not be cancelled and goes on: {error}")
 
 
 def _print_unless_message(line: str) -> None:

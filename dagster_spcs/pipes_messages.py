@@ -16,6 +16,8 @@ MARK = '{"__dagster_pipes_version"'
 """How every message begins."""
 _LONGEST = 32 * 1024 * 1024
 """Characters of the longest message that is put together from pieces."""
+_MOST_TRIES = 200
+"""Lines that may end a message; where so many did not, a broken one is followed by other JSON."""
 _decoder = json.JSONDecoder()
 
 
@@ -81,38 +83,41 @@ class _Reader:
         self._found = found
         self._others = others
         self._pieces: list[tuple[int, LogLine]] = []
+        self._size = self._tries = 0
         self._broken = 0
 
     def read(self, position: int, line: LogLine) -> None:
         if self._pieces and MARK not in line.text:
             self._pieces.append((position, line))
+            self._size += len(line.text)
             if line.text.endswith("}"):  # only there can it be whole; decoding each would be slow
+                self._tries += 1
                 self._try_pieces()
-            elif sum(len(piece.text) for _, piece in self._pieces) > _LONGEST:
+            if self._size > _LONGEST or self._tries > _MOST_TRIES:
                 self._give_up()
             return
         self._give_up()
-        before, mark, after = line.text.partition(MARK)
-        if not mark:
-            self._others.append((position, line))
-            return
-        if before.strip():
-            self._others.append((position, _with_text(line, before)))
-        self._read_message(position, _with_text(line, mark + after))
+        rest = line.text
+        while MARK in rest:
+            before, mark, after = rest.partition(MARK)
+            if before.strip():
+                self._others.append((position, _with_text(line, before)))
+            message, rest = _decode(mark + after)
+            if message is None:
+                self._begin(position, _with_text(line, mark + after))
+                return
+            self._found.append((position, message))
+        if rest.strip() or rest == line.text:
+            self._others.append((position, _with_text(line, rest)))
 
     def end(self) -> int:
         """Return how many messages have no end."""
         self._give_up()
         return self._broken
 
-    def _read_message(self, position: int, line: LogLine) -> None:
-        message, rest = _decode(line.text)
-        if message is None:
-            self._pieces = [(position, line)]
-            return
-        self._found.append((position, message))
-        if rest.strip():
-            self.read(position, _with_text(line, rest))
+    def _begin(self, position: int, line: LogLine) -> None:
+        self._pieces = [(position, line)]
+        self._size, self._tries = len(line.text), 0
 
     def _try_pieces(self) -> None:
         message, rest = _decode("".join(piece.text for _, piece in self._pieces))
@@ -129,7 +134,7 @@ class _Reader:
 def _decode(text: str) -> tuple[PipesMessage | None, str]:
     try:
         value, end = _decoder.raw_decode(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None, ""
     method, params = value.get("method"), value.get("params")
     if not isinstance(method, str):

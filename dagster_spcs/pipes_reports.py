@@ -1,8 +1,9 @@
 """What a container reported through Dagster Pipes, as Dagster's own objects."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import dagster as dg
 from dagster_pipes import PIPES_METADATA_TYPE_INFER
@@ -32,8 +33,9 @@ def reported(found: PipesMessages | None, key: dg.AssetKey, own_check: str) -> R
     for message in found.messages:
         try:
             reader.take(message)
-        except (KeyError, TypeError, ValueError) as error:
-            reader.notes.append(f"{message.method}: {type(error).__name__}: {error}")
+        except Exception as error:
+            # Whatever a container made up, it must not hold up the events of all other jobs.
+            reader.notes.append(f"{message.method}: {type(error).__name__}: {error}"[:500])
     if found.broken:
         reader.notes.append(f"{found.broken} message(s) broke off")
     if found.has_opened and not found.has_closed:
@@ -59,7 +61,7 @@ class _Reports:
         params = message.params
         if message.method == "report_asset_materialization":
             if self._is_own(params):
-                self.metadata.update(_metadata(params.get("metadata") or {}))
+                self.metadata.update(self._metadata(params.get("metadata") or {}))
                 version = params.get("data_version")
                 self.data_version = self.data_version if version is None else str(version)
         elif message.method == "report_asset_check":
@@ -85,8 +87,18 @@ class _Reports:
             check_name=name,
             passed=params["passed"],
             severity=dg.AssetCheckSeverity(params.get("severity") or "ERROR"),
-            metadata=_metadata(params.get("metadata") or {}),
+            metadata=self._metadata(params.get("metadata") or {}),
         )
+
+    def _metadata(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the entries that Dagster takes; one that it does not is noted."""
+        made = {}
+        for label, value in given.items():
+            try:
+                made[str(label)] = _storable(label, _metadata_value(label, value))
+            except Exception as error:
+                self.notes.append(f"metadata {label!r}: {type(error).__name__}: {error}"[:500])
+        return made
 
 
 _KINDS: dict[str, Callable[[Any], dg.MetadataValue[Any]]] = {
@@ -111,18 +123,25 @@ _KINDS: dict[str, Callable[[Any], dg.MetadataValue[Any]]] = {
 }
 
 
-def _metadata(given: Mapping[str, Any]) -> dict[str, Any]:
-    made = {}
-    for label, value in given.items():
-        kind, raw = PIPES_METADATA_TYPE_INFER, value
-        if isinstance(value, Mapping) and value.keys() == {"type", "raw_value"}:
-            kind, raw = value["type"], value["raw_value"]
-        if kind == PIPES_METADATA_TYPE_INFER:
-            made[str(label)] = dg.MetadataValue.null() if raw is None else raw
-        elif kind in _KINDS:
-            made[str(label)] = _KINDS[kind](raw)
-        else:
-            raise ValueError(f"metadata {label!r} is of unknown type {kind!r}")
+def _metadata_value(label: str, value: Any) -> Any:
+    kind, raw = PIPES_METADATA_TYPE_INFER, value
+    if isinstance(value, Mapping) and value.keys() == {"type", "raw_value"}:
+        kind, raw = value["type"], value["raw_value"]
+    # JSON in Python knows numbers that Dagster's pages cannot show.
+    if isinstance(raw, float) and not math.isfinite(raw):
+        return dg.MetadataValue.text(str(raw))
+    if kind == PIPES_METADATA_TYPE_INFER:
+        return dg.MetadataValue.null() if raw is None else raw
+    if kind not in _KINDS:
+        raise ValueError(f"unknown type {kind!r}")
+    return _KINDS[kind](raw)
+
+
+def _storable(label: str, value: Any) -> dg.MetadataValue[Any]:
+    """Return the value as an event will have it, or raise as storing the event would."""
+    event = dg.AssetObservation("trial", metadata={str(label): value})
+    made = event.metadata[str(label)]
+    dg.serialize_value(cast(Any, made))
     return made
 
 

@@ -253,7 +253,8 @@ def _with_messages(client: SpcsClient, report: JobReport, last_lines: int) -> Jo
     the containers' last word is taken.
     """
     late = read_messages(report.log.lines)
-    found, is_whole = late, late.has_closed
+    # Of several containers one may have said everything before another's lines have arrived.
+    found, is_whole = late, late.has_closed and len(report.containers) == 1
     if not is_whole:
         try:
             lines = client.node_logs(report.job.name, report.containers, last_lines=None).lines
@@ -261,9 +262,11 @@ def _with_messages(client: SpcsClient, report: JobReport, last_lines: int) -> Jo
             report = report if late.messages else note(report, "node logs", error)
         else:
             fresh = read_messages(lines)
-            is_whole = fresh.has_closed or _size(lines) < _NODE_LOG_IS_CUT
-            if is_whole or len(fresh.messages) >= len(late.messages):
-                found = fresh
+            has_more = len(fresh.messages) >= len(late.messages)
+            found = fresh if has_more else late
+            # A node that tells less than the event table is gone already, or was never asked.
+            fits = has_more and _size(lines) < _NODE_LOG_IS_CUT
+            is_whole = found.has_closed or fits
     shown = found.others[-last_lines:] if last_lines else ()
     return replace(report, messages=found, is_whole=is_whole, log=replace(report.log, lines=shown))
 

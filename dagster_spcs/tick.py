@@ -265,7 +265,9 @@ class Tick:
         for job, identity in unread:
             report = reports[job.name]
             since = cursor.held.get(mark(job), self._now)
-            if not report.is_whole and self._now - since < _LATE:
+            # Instances of a batch go on after one of them failed, for as long as they need.
+            goes_on = identity.batch and job.status is JobStatus.FAILED
+            if not report.is_whole and (goes_on or self._now - since < _LATE):
                 postponed.add(job.name)
                 continue
             if ran_out_of_time(job, identity):
@@ -285,8 +287,12 @@ class Tick:
         try:
             partitions = partitions_of(self._client.specification(report.job.name))
         except (StatementError, UnexpectedAnswer) as error:
-            report = note(report, "the partitions of this job", error)
-            self._made += self._events(report, identity)
+            # An observation without a partition: a materialization of none would be wrong.
+            [is_known] = already_recorded(self._context.instance, [(report.job, identity)])
+            if not is_known:
+                report = note(report, "the partitions of this job", error)
+                self._made.append(self._observation(report, identity))
+                self._made.append(events.check_evaluation(report, identity))
             return
         told = by_partition(report, identity, partitions)
         known = already_recorded(
@@ -300,6 +306,14 @@ class Tick:
                 self._follow_up(each, own_identity)
         if not all(known):
             self._made.append(events.check_evaluation(report, identity))
+
+    def _observation(self, report: JobReport, identity: JobIdentity) -> dg.AssetObservation:
+        return dg.AssetObservation(
+            dg.AssetKey(list(identity.asset)),
+            description=f"{events.failure_text(report)}; its partitions could not be told",
+            metadata=events.job_metadata(report, identity, account=self._resource.account()),
+            tags=events.finished_tags(report),
+        )
 
     def _events(self, report: JobReport, identity: JobIdentity) -> list[events.Event]:
         metadata = events.job_metadata(report, identity, account=self._resource.account())

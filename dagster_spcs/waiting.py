@@ -4,7 +4,7 @@ import itertools
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
@@ -143,19 +143,26 @@ def gather_whole(
     *,
     poll_seconds: float,
     say: Callable[[str], None],
+    batches: Collection[JobName] = (),
     **options: Any,
 ) -> list[JobReport]:
     """Do what ``gather`` does, again until the rest of the jobs' logs has arrived.
 
-    Only jobs that speak Pipes are waited for, and at most ``LOG_ARRIVES_WITHIN_SECONDS``.
+    Jobs that speak Pipes are waited for ``LOG_ARRIVES_WITHIN_SECONDS``, batches until each
+    instance has ended.
     """
     begun = time.monotonic()
     while True:
-        reports = gather(client, jobs, **options)
+        reports = gather(client, jobs, batches=batches, **options)
         is_late = time.monotonic() - begun > LOG_ARRIVES_WITHIN_SECONDS
-        if is_late or all(report.is_whole for report in reports):
+        late = [report for report in reports if not report.is_whole]
+        # Instances of a batch go on after one of them failed, for as long as they need.
+        at_work = any(
+            report.job.name in batches and report.job.status is JobStatus.FAILED for report in late
+        )
+        if not late or (is_late and not at_work):
             return reports
-        say("Waiting for the rest of a log, which the account has late.")
+        say("Waiting for the rest of a log, or for the other instances of a batch.")
         time.sleep(poll_seconds)
 
 

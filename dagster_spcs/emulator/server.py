@@ -83,6 +83,7 @@ class Emulator:
         self._wire: Wire | None = None
         self._account: Account | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._is_running = threading.Event()
 
     def __enter__(self) -> "Emulator":
         self.start()
@@ -155,13 +156,15 @@ class Emulator:
             target=asyncio.run, args=(self._serve(listener, runner, account),), name="spcs-emulator"
         )
         self._thread.start()
+        self._is_running.wait()
 
     def stop(self) -> None:
         """Stop listening and end every container."""
         if self._server is not None and self._thread is not None:
             self._server.should_exit = True
             self._thread.join()
-        self._thread = self._server = None
+        self._thread = self._server = self._loop = None
+        self._is_running.clear()
         self._stack.close()
 
     def kill(self) -> None:
@@ -190,6 +193,7 @@ class Emulator:
         assert self._server is not None
         assert self._wire is not None
         self._loop = asyncio.get_running_loop()
+        self._is_running.set()
         try:
             await self._server.serve(sockets=[listener])
         finally:

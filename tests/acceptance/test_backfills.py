@@ -71,19 +71,18 @@ def quick() -> None:
     pass
 
 
-together = dg.BackfillPolicy.single_run()
 defs = dg.Definitions(
     assets=[
         parted("all_good"),
         parted("two_bad", "p0", "p2"),
-        parted("one_run", backfill_policy=together),
-        parted("one_run_one_bad", "p1", backfill_policy=together),
+        parted("one_run", "p1", backfill_policy=dg.BackfillPolicy.single_run()),
         table,
         summary,
         slow,
         quick,
     ],
     sensors=[build_spcs_polling_sensor(minimum_interval_seconds=2)],
+    executor=dg.in_process_executor,  # a process a run, not one more a step
     resources={
         "spcs": SpcsJobResource(
             snowflake=SnowflakeResource(
@@ -230,7 +229,6 @@ def backfills(console: Console) -> dict[str, str]:
         "all_good": console.backfill("all_good", "p0", "p1"),
         "two_bad": console.backfill("two_bad", "p0", "p1", "p2"),
         "one_run": console.backfill("one_run", "p0", "p1", "p2"),
-        "one_run_one_bad": console.backfill("one_run_one_bad", "p0", "p1", "p2"),
     }
 
 
@@ -311,28 +309,14 @@ def test_backfill_names_the_partitions_that_failed(
     assert (partitions.materialized, partitions.failed) == (["p1"], ["p0", "p2"])
 
 
-def test_backfill_in_one_run_succeeds(
-    console: Console, asked: Callable[[str], dict[str, Any]]
-) -> None:
-    """One run waits for the jobs of all its partitions."""
-    backfill = asked("one_run")
-
-    assert backfill["status"] == "COMPLETED_SUCCESS"
-    assert counts(backfill) == [3, 3, 0]
-    assert statuses(backfill) == ["SUCCESS"]
-    partitions = console.partitions("one_run")
-    assert (partitions.materialized, partitions.failed) == (["p0", "p1", "p2"], [])
-    assert len(console.web.materializations("one_run")) == 3
-
-
 def test_backfill_in_one_run_names_the_partition_that_failed(
     console: Console, asked: Callable[[str], dict[str, Any]]
 ) -> None:
     """The run fails for one partition; the others of the same run stay materialized."""
-    backfill = asked("one_run_one_bad")
+    backfill = asked("one_run")
 
     assert backfill["status"] == "COMPLETED_FAILED"
     assert counts(backfill) == [3, 2, 1]
     assert statuses(backfill) == ["FAILURE"]
-    partitions = console.partitions("one_run_one_bad")
+    partitions = console.partitions("one_run")
     assert (partitions.materialized, partitions.failed) == (["p0", "p2"], ["p1"])

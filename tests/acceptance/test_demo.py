@@ -44,7 +44,7 @@ def test_demo_tells_what_it_did(tmp_path: Path) -> None:
         "Materializations: summarization_results 1, sentiment_results 1, review_insights 1",
     ):
         assert part in output
-    assert "Traceback" not in output
+    assert "Traceback" not in output, output
     assert list(tmp_path.iterdir()) == []
 
 
@@ -80,6 +80,6 @@ def test_interrupted_demo_leaves_nothing(
         return  # it was over before the signal came
     assert started.returncode == 128 + number, output
     assert "Interrupted; everything that was started has been ended." in output
-    assert "Traceback" not in output
+    assert "Traceback" not in output, output
     assert not [child for child in children if child.is_running() and child.status() != "zombie"]
     assert list(tmp_path.iterdir()) == []
