@@ -11,11 +11,14 @@ from dagster_spcs.retries import Retry
 _SHOWN_LOG_BYTES = 4_000
 
 
-def retry_request(retry: Retry) -> dg.RunRequest:
-    """Return the run that makes another attempt; Dagster starts one run for its key, ever."""
+def retry_request(retry: Retry, *, job_name: str | None = None) -> dg.RunRequest:
+    """Return the run that makes another attempt; Dagster starts one run for its key, ever.
+
+    Without ``job_name`` it is a run of the assets that the sensor targets.
+    """
     return dg.RunRequest(
         run_key=f"retry {retry.attempt} after {retry.after} {retry.partition or ''}".rstrip(),
-        job_name=RETRY_JOB.name,
+        job_name=job_name,
         asset_selection=[dg.AssetKey(list(retry.asset))],
         partition_key=retry.partition,
         tags={events.ATTEMPT_TAG: str(retry.attempt)},

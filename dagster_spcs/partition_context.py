@@ -20,10 +20,17 @@ class PartitionContext:
     def partition_time_window(self) -> dg.TimeWindow:
         """The window of this partition alone."""
         definition = self._context.assets_def.partitions_def
+        key = self.partition_key
+        if isinstance(definition, dg.MultiPartitionsDefinition):
+            keys = definition.get_partition_key_from_str(key).keys_by_dimension
+            for dimension in definition.partitions_defs:
+                if isinstance(dimension.partitions_def, dg.TimeWindowPartitionsDefinition):
+                    definition, key = dimension.partitions_def, keys[dimension.name]
+                    break
         if not isinstance(definition, dg.TimeWindowPartitionsDefinition):
             window: dg.TimeWindow = self._context.partition_time_window
             return window
-        return definition.time_window_for_partition_key(self.partition_key)
+        return definition.time_window_for_partition_key(key)
 
     @property
     def multi_partition_key(self) -> dg.MultiPartitionKey:

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import dagster as dg
 
+from dagster_spcs import events
 from dagster_spcs.cursor import Cursor
 from dagster_spcs.failures import FAILURE_JOB, RETRY_JOB
 from dagster_spcs.observed import ObservedJobs
@@ -45,7 +46,8 @@ def build_spcs_polling_sensor(
             process was killed looks as if it were still there; after this long the sensor records
             its jobs all the same.
         failure_runs: for each failed job that is not tried again, launch a small run that fails
-            with the same text, so that alerts on failed runs fire.
+            with the same text, so that alerts on failed runs fire. Dagster allows
+            it only where the partitioned job assets share one partitions definition.
         observe: assets that jobs of others make, by a pattern of the jobs' names (``*`` and
             ``?``): what a task or a person starts in the same schema is recorded like the jobs of
             job assets.
@@ -59,7 +61,10 @@ def build_spcs_polling_sensor(
         minimum_interval_seconds=minimum_interval_seconds,
         default_status=default_status,
         required_resource_keys={resource_key},
-        jobs=[RETRY_JOB, FAILURE_JOB] if failure_runs else [RETRY_JOB],
+        # A job for retries wants assets of one partitions definition; a selection takes any, but
+        # then the sensor can start nothing else.
+        jobs=[RETRY_JOB, FAILURE_JOB] if failure_runs else None,
+        asset_selection=None if failure_runs else dg.AssetSelection.tag(events.JOB_ASSET, "true"),
         description="Records the jobs that ended on Snowpark Container Services.",
     )
     def _tick(context: dg.SensorEvaluationContext) -> dg.SensorResult:

@@ -14,7 +14,7 @@ from dagster_spcs.client import SpcsClient
 from dagster_spcs.cursor import Cursor, mark, one_is_missing, open_jobs, report_finished, settle
 from dagster_spcs.dropped import find_dropped
 from dagster_spcs.errors import StatementError, UnexpectedAnswer
-from dagster_spcs.failures import failure_request, retry_request
+from dagster_spcs.failures import RETRY_JOB, failure_request, retry_request
 from dagster_spcs.identity import JobIdentity
 from dagster_spcs.names import JobName
 from dagster_spcs.observed import ObservedJobs
@@ -114,7 +114,11 @@ class Tick:
             reported += len(told)
         due, waiting = take_due([*cursor.retries, *self._retries], self._now)
         cursor = cursor.model_copy(update={"retries": tuple(waiting)})
-        requests = [*self._requests, *map(retry_request, due)]
+        job_name = RETRY_JOB.name if self._failure_runs else None
+        requests = [
+            *self._requests,
+            *(retry_request(each, job_name=job_name) for each in due if self._is_possible(each)),
+        ]
         # The page shows a tick without run requests as skipped; the reason tells what it did.
         what = f"{reported} jobs ended since the last tick" if reported else "no job ended"
         in_flight = sum(not job.status.is_final for job in jobs)
@@ -124,6 +128,27 @@ class Tick:
             skip_reason=None if requests else f"{what}; {in_flight} in flight.",
             cursor=cursor.model_dump_json(),
         )
+
+    def _is_possible(self, retry: Retry) -> bool:
+        """Whether the asset still has the partition: a request for another one fails the tick."""
+        key = dg.AssetKey(list(retry.asset))
+        graph = self._repository().asset_graph
+        if key in graph.get_all_asset_keys():
+            definition = graph.get(key).partitions_def
+            if definition is None and retry.partition is None:
+                return True
+            if (
+                definition is not None
+                and retry.partition is not None
+                and retry.partition
+                in definition.get_partition_keys(dynamic_partitions_store=self._context.instance)
+            ):
+                return True
+        self._context.log.warning(
+            f"{retry.after} is not tried again: {key.to_user_string()} has no partition"
+            f" {retry.partition or '(none)'} any more."
+        )
+        return False
 
     def _read_history(
         self,

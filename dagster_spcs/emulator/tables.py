@@ -17,6 +17,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 from fakesnow import arrow as fakesnow_arrow
@@ -103,6 +104,7 @@ class Tables:
         self._folder = folder
         self._numbers = itertools.count(1)
         self._changing = asyncio.Lock()
+        self._leaving: list[FakeSnowflakeConnection] = []
         self.answers: OrderedDict[str, Result] = OrderedDict()
         """The last answers that were not fakesnow's, by query id, for RESULT_SCAN."""
         if folder is not None:
@@ -135,9 +137,15 @@ class Tables:
         return fakesnow_sessions.pop(session.token, None) is not None
 
     def forget(self, session: Session) -> None:
-        """End a session."""
+        """End a session; one whose statement is just being aborted, when another one leaves."""
         if self.unregister(session):
-            session.connection.close()
+            self._leaving.append(session.connection)
+        for connection in list(self._leaving):
+            try:
+                connection.close()
+            except duckdb.ResourceInUseException:
+                continue  # its thread has not seen the abort yet
+            self._leaving.remove(connection)
 
     async def run(self, session: Session, body: dict[str, Any], base_url: str) -> JSONResponse:
         """Run one request of the wire protocol; statements of one session run one by one.

@@ -7,8 +7,15 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from dagster_snowflake import SnowflakeResource
 
-from dagster_spcs import JobRequest, events, spcs_job_asset
+from dagster_spcs import (
+    JobRequest,
+    SpcsJobResource,
+    build_spcs_polling_sensor,
+    events,
+    spcs_job_asset,
+)
 from dagster_spcs.client import SpcsClient, Submission
 from dagster_spcs.emulator import Emulator
 from dagster_spcs.identity import JobIdentity
@@ -353,3 +360,66 @@ def test_job_of_an_asset_that_is_not_here_is_mentioned_and_holds_up_no_other(
     assert partitions_of(location) == ["a"]
     assert location.materializations("elsewhere") == []
     assert location.observations("elsewhere") == []
+
+
+def test_assets_of_different_partitions_load_together() -> None:
+    """A code location may have job assets of any partitions, beside ones without."""
+    daily = dg.DailyPartitionsDefinition("2026-01-01")
+    static = dg.StaticPartitionsDefinition(["x"])
+    assets = [
+        script_asset("a", "true", partitions_def=daily),
+        script_asset("b", "true", partitions_def=static),
+        script_asset("c", "true"),
+    ]
+    resource = SpcsJobResource(snowflake=SnowflakeResource(account="a", user="u", password="p"))
+    definitions = dg.Definitions(
+        assets=assets, sensors=[build_spcs_polling_sensor()], resources={"spcs": resource}
+    )
+    dg.Definitions.validate_loadable(definitions)
+
+
+def test_retry_of_a_partition_that_is_gone_holds_up_no_other(locate: Locate) -> None:
+    """It is left out, and the ends of other jobs are recorded."""
+    before = dg.StaticPartitionsDefinition(["kept", "gone"])
+    after = dg.StaticPartitionsDefinition(["kept"])
+    options = {"max_retries": 1, "retry_delay_seconds": 0}
+    old = locate(script_asset("a", "exit 1", partitions_def=before, **options))
+    old.run("a", partition_key="gone")
+    location = locate(
+        script_asset("a", "exit 1", partitions_def=after, **options), script_asset("b", "true")
+    )
+    location.run("b")
+    requested = []
+    for _ in range(1000):
+        requested += location.tick().run_requests or []
+        if location.materializations("b") and len(location.observations("a")) == 2:
+            break
+    requested += location.tick().run_requests or []
+    assert len(location.materializations("b")) == 1
+    assert len(location.observations("a")) == 2
+    assert requested == []
+
+
+def test_window_of_each_key_of_a_multi_partitioned_range(locate: Locate) -> None:
+    """The window is that of the key's own day, not of the whole run."""
+    seen = {}
+    partitions = dg.MultiPartitionsDefinition(
+        {
+            "day": dg.DailyPartitionsDefinition("2026-01-01", end_date="2026-01-05"),
+            "region": dg.StaticPartitionsDefinition(["eu"]),
+        }
+    )
+
+    @spcs_job_asset(
+        name="a", partitions_def=partitions, backfill_policy=dg.BackfillPolicy.single_run()
+    )
+    def job(context: dg.AssetExecutionContext) -> JobRequest:
+        seen[context.partition_key] = context.partition_time_window.start.day
+        return script_request("true")
+
+    tags = {
+        "dagster/asset_partition_range_start": "2026-01-01|eu",
+        "dagster/asset_partition_range_end": "2026-01-03|eu",
+    }
+    locate(job).run("a", tags=tags)
+    assert seen == {"2026-01-01|eu": 1, "2026-01-02|eu": 2, "2026-01-03|eu": 3}
