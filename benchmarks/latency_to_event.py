@@ -22,6 +22,10 @@ from dagster_spcs.events import JOB_NAME
 from dagster_spcs.identity import JobIdentity
 
 _ALLOWANCE_SECONDS = 2
+_DAEMON_SECONDS = 5
+"""The daemon looks at its sensors so often, and one whose interval is not over waits for the next
+look."""
+_LOOP = "a loop"
 _ASSET = dg.AssetKey("timed")
 _LOCATION = "benchmarks.code_location"
 _WITHIN_SECONDS = 200.0
@@ -37,7 +41,7 @@ def run(*, quick: bool) -> list[Table]:
     say(table.title)
     jobs = 10 if quick else 20
     with account.account() as opened:
-        _add(table, "a loop", 1, *_by_loop(opened, 1, jobs))
+        _add(table, _LOOP, 1, *_by_loop(opened, 1, jobs))
         for interval in (4,) if quick else (4, 5, 30):
             opened.renew()
             _add(table, "dagster-daemon", interval, *_by_daemon(opened, interval, jobs))
@@ -53,11 +57,17 @@ def run(*, quick: bool) -> list[Table]:
 def _add(
     table: Table, ticks_by: str, interval: int, waits: Sequence[float], between: float
 ) -> None:
-    # The daemon's own rhythm is not ours to keep: an event may come with the tick after the end.
-    most = max(interval, between) + _ALLOWANCE_SECONDS
+    # The daemon's own rhythm is not ours to keep, but what was seen between ticks would not do:
+    # slow ticks of ours would move the bar.
+    kept = interval if ticks_by == _LOOP else (interval // _DAEMON_SECONDS + 1) * _DAEMON_SECONDS
     table.add(
         ticks_by, interval, between, len(waits), min(waits), median(waits), max(waits),
-        bars=[Bar(f"at most from tick to tick + {_ALLOWANCE_SECONDS} s", max(waits) <= most)],
+        bars=[
+            Bar(
+                f"at most {kept} + {_ALLOWANCE_SECONDS} s",
+                max(waits) <= kept + _ALLOWANCE_SECONDS,
+            )
+        ],
     )  # fmt: skip
 
 

@@ -266,7 +266,7 @@ def _ended(emptied: Account, *, quick: bool) -> Table:
         "A tick ends at 200 jobs (max_completions). s to store: what the daemon needs for the"
         " events afterwards, two a job.",
         "logs arrive late: an account's event table has lines minutes after they were printed.",
-        "The bar on logs counts both ways to read them.",
+        "node logs need no warehouse, so they have a bar of their own.",
     ]
     return table
 

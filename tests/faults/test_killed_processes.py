@@ -82,7 +82,7 @@ class Processes:
 
     def kill_worker(self, chance: random.Random) -> bool:
         """KILL one of the run workers that are at work; False if there is none."""
-        workers = psutil.Process(self._running["code server"].pid).children()
+        workers = self.workers()
         if not workers:
             return False
         chance.choice(sorted(workers, key=lambda each: each.pid)).kill()
@@ -92,8 +92,7 @@ class Processes:
     def workers(self) -> list[psutil.Process]:
         """Return the run workers that are at work, those of killed code servers too."""
         own = psutil.Process(self._running["code server"].pid).children(recursive=True)
-        left = [each for each in self._workers if each.is_running()]
-        return [each for each in own + left if each.status() != psutil.STATUS_ZOMBIE]
+        return [each for each in {*own, *self._workers} if _is_run_worker(each)]
 
     def end(self) -> None:
         """KILL everything that was started."""
@@ -107,6 +106,14 @@ class Processes:
         for worker in self._workers:
             if worker.is_running():
                 worker.kill()
+
+
+def _is_run_worker(process: psutil.Process) -> bool:
+    # A server has another child, which keeps track of what its workers share.
+    try:
+        return "spawn_main" in " ".join(process.cmdline())  # empty for a zombie
+    except psutil.NoSuchProcess:
+        return False
 
 
 @contextmanager
