@@ -131,24 +131,28 @@ class Tick:
 
     def _is_possible(self, retry: Retry) -> bool:
         """Whether the asset still has the partition: a request for another one fails the tick."""
-        key = dg.AssetKey(list(retry.asset))
-        graph = self._repository().asset_graph
-        if key in graph.get_all_asset_keys():
-            definition = graph.get(key).partitions_def
-            if definition is None and retry.partition is None:
-                return True
-            if (
-                definition is not None
-                and retry.partition is not None
-                and retry.partition
-                in definition.get_partition_keys(dynamic_partitions_store=self._context.instance)
-            ):
-                return True
+        if self._has_partition(retry.asset, retry.partition):
+            return True
         self._context.log.warning(
-            f"{retry.after} is not tried again: {key.to_user_string()} has no partition"
+            f"{retry.after} is not tried again: {'/'.join(retry.asset)} has no partition"
             f" {retry.partition or '(none)'} any more."
         )
         return False
+
+    def _has_partition(self, asset: Sequence[str], partition: str | None) -> bool:
+        key = dg.AssetKey(list(asset))
+        graph = self._repository().asset_graph
+        if key not in graph.get_all_asset_keys():
+            return False
+        definition = graph.get(key).partitions_def
+        if definition is None or partition is None:
+            return definition is None and partition is None
+        instance = self._context.instance
+        if isinstance(definition, dg.DynamicPartitionsDefinition) and definition.name is not None:
+            return bool(instance.has_dynamic_partition(definition.name, partition))
+        if isinstance(definition, dg.MultiPartitionsDefinition):  # a dimension may be dynamic
+            return partition in definition.get_partition_keys(dynamic_partitions_store=instance)
+        return definition.has_partition_key(partition)
 
     def _read_history(
         self,
@@ -341,6 +345,11 @@ class Tick:
         )
 
     def _events(self, report: JobReport, identity: JobIdentity) -> list[events.Event]:
+        partition = identity.partition
+        if partition is not None and not self._has_partition(identity.asset, partition):
+            # Recorded all the same: what the job made is there, and only its place is not.
+            told = f"partition {partition}: the asset does not have it"
+            report = replace(report, missing=(*report.missing, told))
         metadata = events.job_metadata(report, identity, account=self._resource.account())
         return events.finished_events(report, identity, metadata)
 

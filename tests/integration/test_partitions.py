@@ -397,6 +397,8 @@ def test_retry_of_a_partition_that_is_gone_holds_up_no_other(locate: Locate) -> 
     requested += location.tick().run_requests or []
     assert len(location.materializations("b")) == 1
     assert len(location.observations("a")) == 2
+    told = location.observations("a")[0].metadata[events.MISSING].value
+    assert "partition gone: the asset does not have it" in told
     assert requested == []
 
 
