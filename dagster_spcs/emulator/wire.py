@@ -39,6 +39,7 @@ from dagster_spcs.emulator.sessions import Session
 from dagster_spcs.emulator.spelling import respell, unknown_statement
 from dagster_spcs.emulator.statement_log import SentStatement
 from dagster_spcs.emulator.tables import Tables
+from dagster_spcs.emulator.words import leading_words
 
 ANSWER_WITHIN_SECONDS = 45.0
 """A query that takes longer is answered "in progress", and the client polls for its result."""
@@ -326,7 +327,8 @@ class Wire:
             return _failure(error, query_id)
         except Exception as error:
             # A 500 would make clients repeat the statement; an internal error is told once.
-            _LOGGER.exception("internal error at: %s", text)
+            # Only how it begins: a specification may hold secrets.
+            _LOGGER.exception("internal error at: %s …", " ".join(leading_words(text, 4)))
             return _failure(internal_error(error), query_id)
         finally:
             session.last_query_id = query_id
