@@ -197,10 +197,12 @@ class Emulator:
         try:
             await self._server.serve(sockets=[listener])
         finally:
-            self._wire.close()
-            await runner.close()
-            account.write()
-            account.store.close()
+            try:
+                self._wire.close()
+            finally:  # whatever the tables have to say, the jobs' end is written down
+                await runner.close()
+                account.write()
+                account.store.close()
 
     def _bind(self) -> socket.socket:
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
