@@ -50,6 +50,7 @@ class Processes:
             self._port = free.getsockname()[1]
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._workers: set[psutil.Process] = set()
+        self._orphans: set[psutil.Process] = set()
         self.killed: list[str] = []
         (home / "dagster.yaml").write_text(DAGSTER_YAML)
         (home / "workspace.yaml").write_text(
@@ -85,7 +86,11 @@ class Processes:
         workers = self.workers()
         if not workers:
             return False
-        chance.choice(sorted(workers, key=lambda each: each.pid)).kill()
+        chosen = chance.choice(sorted(workers, key=lambda each: each.pid))
+        self._orphans.update(
+            chosen.children(recursive=True)
+        )  # what it started does not end with it
+        chosen.kill()
         self.killed.append("run worker")
         return True
 
@@ -103,9 +108,9 @@ class Processes:
                 os.killpg(group, signal.SIGKILL)
             except ProcessLookupError:
                 continue
-        for worker in self._workers:
-            if worker.is_running():
-                worker.kill()
+        for process in self._workers | self._orphans:
+            if process.is_running():
+                process.kill()
 
 
 def _is_run_worker(process: psutil.Process) -> bool:
