@@ -28,11 +28,7 @@ def with_partitions(request: JobRequest, partitions: Sequence[str]) -> JobReques
     if not isinstance(request.spec, ServiceSpec):
         raise ValueError("batch=True needs the specification as a ServiceSpec")
     told = {PARTITIONS_VARIABLE: json.dumps(list(partitions), ensure_ascii=False)}
-    containers = [
-        container.model_copy(update={"env": {**(container.env or {}), **told}})
-        for container in request.spec.containers
-    ]
-    spec = request.spec.model_copy(update={"containers": containers})
+    spec = request.spec.with_environment(told)
     return request.model_copy(update={"spec": spec, "replicas": len(partitions)})
 
 

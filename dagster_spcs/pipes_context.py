@@ -84,12 +84,8 @@ def with_environment(request: JobRequest, environment: Mapping[str, str]) -> Job
     Raises:
         dagster.Failure: if the specification is a template or on a stage.
     """
-    spec = _specification(request)
-    containers = [
-        container.model_copy(update={"env": {**(container.env or {}), **environment}})
-        for container in spec.containers
-    ]
-    return request.model_copy(update={"spec": spec.model_copy(update={"containers": containers})})
+    spec = _specification(request).with_environment(environment)
+    return request.model_copy(update={"spec": spec})
 
 
 def _put_on_stage(data: PipesContextData, client: SpcsClient, stage: str | None) -> str:

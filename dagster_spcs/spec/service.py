@@ -1,5 +1,6 @@
 """The whole specification of a job service, in and out of YAML."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import yaml
@@ -107,6 +108,14 @@ class ServiceSpec(SpecModel):
             if key in inner:
                 document[key] = inner.pop(key)
         return document
+
+    def with_environment(self, variables: Mapping[str, str]) -> "ServiceSpec":
+        """Return the specification with variables for each of its containers."""
+        containers = [
+            container.model_copy(update={"env": {**(container.env or {}), **variables}})
+            for container in self.containers
+        ]
+        return self.model_copy(update={"containers": containers})
 
     def to_yaml(self) -> str:
         """Return the specification as YAML that ``from_yaml`` reads back to an equal one."""
