@@ -1,67 +1,71 @@
 """Run container workloads on Snowpark Container Services as Dagster assets."""
 
-from dagster_spcs.assets import build_spcs_job_asset, spcs_job_asset
-from dagster_spcs.client import SpcsClient, Submission, Submitted
-from dagster_spcs.components import SpcsJobComponent, SpcsPollingSensorComponent
-from dagster_spcs.errors import (
-    AuthenticationFailed,
-    ConnectionFailed,
-    FunctionUnavailable,
-    InvalidName,
-    InvalidSpecification,
-    JobFailed,
-    JobNameInUse,
-    JobTimedOut,
-    NoCurrentSchema,
-    NotPrivileged,
-    ObjectExists,
-    ObjectNotFound,
-    Retryable,
-    SessionExpired,
-    SpcsError,
-    StatementError,
-    SubmissionFailed,
-    UnexpectedAnswer,
-)
-from dagster_spcs.groups import spcs_job_multi_asset
-from dagster_spcs.names import JobName
-from dagster_spcs.pipes_client import PipesSpcsClient, PipesSpcsLogReader
-from dagster_spcs.records import (
-    ContainerRecord,
-    HistoryRecord,
-    InstanceRecord,
-    JobLog,
-    JobRecord,
-    LogLine,
-)
-from dagster_spcs.request import JobRequest, SpecTemplate, StageFile
-from dagster_spcs.resource import SpcsJobResource
-from dagster_spcs.sensors import build_spcs_polling_sensor
-from dagster_spcs.spec import (
-    BlockConfig,
-    Capabilities,
-    Container,
-    CorsSettings,
-    Endpoint,
-    EventTableConfig,
-    InitialContents,
-    LogExporters,
-    MetricConfig,
-    PlatformMonitor,
-    Probe,
-    ResourceAmounts,
-    Resources,
-    Secret,
-    SecretObject,
-    SecurityContext,
-    ServiceRole,
-    ServiceSpec,
-    SessionTokenConfig,
-    StageConfig,
-    Volume,
-    VolumeMount,
-)
-from dagster_spcs.status import JobStatus
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dagster_spcs.assets import build_spcs_job_asset, spcs_job_asset
+    from dagster_spcs.client import SpcsClient, Submission, Submitted
+    from dagster_spcs.components import SpcsJobComponent, SpcsPollingSensorComponent
+    from dagster_spcs.errors import (
+        AuthenticationFailed,
+        ConnectionFailed,
+        FunctionUnavailable,
+        InvalidName,
+        InvalidSpecification,
+        JobFailed,
+        JobNameInUse,
+        JobTimedOut,
+        NoCurrentSchema,
+        NotPrivileged,
+        ObjectExists,
+        ObjectNotFound,
+        Retryable,
+        SessionExpired,
+        SpcsError,
+        StatementError,
+        SubmissionFailed,
+        UnexpectedAnswer,
+    )
+    from dagster_spcs.groups import spcs_job_multi_asset
+    from dagster_spcs.names import JobName
+    from dagster_spcs.pipes_client import PipesSpcsClient, PipesSpcsLogReader
+    from dagster_spcs.records import (
+        ContainerRecord,
+        HistoryRecord,
+        InstanceRecord,
+        JobLog,
+        JobRecord,
+        LogLine,
+    )
+    from dagster_spcs.request import JobRequest, SpecTemplate, StageFile
+    from dagster_spcs.resource import SpcsJobResource
+    from dagster_spcs.sensors import build_spcs_polling_sensor
+    from dagster_spcs.spec import (
+        BlockConfig,
+        Capabilities,
+        Container,
+        CorsSettings,
+        Endpoint,
+        EventTableConfig,
+        InitialContents,
+        LogExporters,
+        MetricConfig,
+        PlatformMonitor,
+        Probe,
+        ResourceAmounts,
+        Resources,
+        Secret,
+        SecretObject,
+        SecurityContext,
+        ServiceRole,
+        ServiceSpec,
+        SessionTokenConfig,
+        StageConfig,
+        Volume,
+        VolumeMount,
+    )
+    from dagster_spcs.status import JobStatus
 
 __version__ = "0.1.0"
 
@@ -130,3 +134,88 @@ __all__ = [
     "spcs_job_asset",
     "spcs_job_multi_asset",
 ]
+
+_NAMES_BY_MODULE = {
+    "assets": ("build_spcs_job_asset", "spcs_job_asset"),
+    "client": ("SpcsClient", "Submission", "Submitted"),
+    "components": ("SpcsJobComponent", "SpcsPollingSensorComponent"),
+    "errors": (
+        "AuthenticationFailed",
+        "ConnectionFailed",
+        "FunctionUnavailable",
+        "InvalidName",
+        "InvalidSpecification",
+        "JobFailed",
+        "JobNameInUse",
+        "JobTimedOut",
+        "NoCurrentSchema",
+        "NotPrivileged",
+        "ObjectExists",
+        "ObjectNotFound",
+        "Retryable",
+        "SessionExpired",
+        "SpcsError",
+        "StatementError",
+        "SubmissionFailed",
+        "UnexpectedAnswer",
+    ),
+    "groups": ("spcs_job_multi_asset",),
+    "names": ("JobName",),
+    "pipes_client": ("PipesSpcsClient", "PipesSpcsLogReader"),
+    "records": (
+        "ContainerRecord",
+        "HistoryRecord",
+        "InstanceRecord",
+        "JobLog",
+        "JobRecord",
+        "LogLine",
+    ),
+    "request": ("JobRequest", "SpecTemplate", "StageFile"),
+    "resource": ("SpcsJobResource",),
+    "sensors": ("build_spcs_polling_sensor",),
+    "spec": (
+        "BlockConfig",
+        "Capabilities",
+        "Container",
+        "CorsSettings",
+        "Endpoint",
+        "EventTableConfig",
+        "InitialContents",
+        "LogExporters",
+        "MetricConfig",
+        "PlatformMonitor",
+        "Probe",
+        "ResourceAmounts",
+        "Resources",
+        "Secret",
+        "SecretObject",
+        "SecurityContext",
+        "ServiceRole",
+        "ServiceSpec",
+        "SessionTokenConfig",
+        "StageConfig",
+        "Volume",
+        "VolumeMount",
+    ),
+    "status": ("JobStatus",),
+}
+_MODULES = {name: module for module, names in _NAMES_BY_MODULE.items() for name in names}
+
+
+if not TYPE_CHECKING:  # a type checker has to go on refusing names that do not exist
+
+    def __getattr__(name: str) -> Any:
+        """Load what is asked for, and only that.
+
+        So that the emulator and the client alone do without Dagster, and a code location without
+        what it does not use.
+        """
+        if name not in _MODULES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+        globals()[name] = value
+        return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

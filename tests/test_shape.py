@@ -5,8 +5,8 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
@@ -94,33 +94,53 @@ def loaded_by(statement: str) -> set[str]:
 
 @pytest.fixture(scope="module")
 def loaded() -> set[str]:
-    """The modules that ``import dagster_spcs`` loads."""
-    return loaded_by("import dagster_spcs")
+    """The modules that everything public loads."""
+    return loaded_by("from dagster_spcs import *")
 
 
 @pytest.mark.parametrize(
     "heavy", ["fakesnow", EMULATOR, "dagster_snowflake", "snowflake.connector", "duckdb"]
 )
 def test_import_is_light(heavy: str, loaded: set[str]) -> None:
-    """Importing the package loads neither emulator nor connector: most processes need neither."""
+    """The public names load neither emulator nor connector: most processes need neither."""
     assert not [name for name in loaded if is_in(name, heavy)]
 
 
 def test_import_costs_little_more_than_dagster(loaded: set[str]) -> None:
-    """Importing the package loads at most 15 % more modules than Dagster alone."""
+    """The public names load at most 15 % more modules than Dagster alone."""
     dagster_alone = len(loaded_by("import dagster"))
     assert len(loaded) <= 1.15 * dagster_alone
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import dagster_spcs",
+        "import dagster_spcs.emulator",
+        "from dagster_spcs import JobName, JobRequest, ServiceSpec, SpcsClient, Submission",
+    ],
+)
+def test_what_does_without_dagster(statement: str) -> None:
+    """The package itself, the emulator and the client alone do not pay for Dagster's import."""
+    assert "dagster" not in loaded_by(statement)
+
+
 def test_public_names() -> None:
-    """``__all__`` is sorted, names each thing once, and is what the package shows."""
+    """``__all__`` names each thing once, as type checkers see it, and other names are refused."""
+    source = ast.parse(Path(dagster_spcs.__file__).read_text(encoding="utf-8"))
+    for_checkers = next(each for each in source.body if isinstance(each, ast.If))
     shown = {
-        name
-        for name, value in vars(dagster_spcs).items()
-        if not name.startswith("_") and not isinstance(value, ModuleType)
+        name.name: each.module
+        for each in for_checkers.body
+        if isinstance(each, ast.ImportFrom)
+        for name in each.names
     }
-    assert dagster_spcs.__all__ == sorted(set(dagster_spcs.__all__))
-    assert set(dagster_spcs.__all__) == shown
+    for name, module in shown.items():
+        assert getattr(dagster_spcs, name) is getattr(import_module(str(module)), name)
+    assert dagster_spcs.__all__ == sorted(shown)
+    assert set(shown) <= set(dir(dagster_spcs))
+    with pytest.raises(AttributeError, match="no attribute 'SpcsJob'"):
+        dagster_spcs.SpcsJob  # noqa: B018
 
 
 @pytest.mark.parametrize("name", sorted(set(dagster_spcs.__all__)))
