@@ -27,10 +27,7 @@ MAX_LISTED = 10_000
 
 MANY_LINES = 20_000
 """Lines of a log of which only some are read."""
-_WITH_MESSAGES = (
-    f"QUALIFY COUNT(*) OVER () <= {MANY_LINES} OR CONTAINS(LOG, '__dagster_pipes_version')"
-    " OR ROW_NUMBER() OVER (ORDER BY TIMESTAMP DESC)"
-)
+_LOG_COLUMNS = "TIMESTAMP, INSTANCE_ID, CONTAINER_NAME, LOG, RECORD_ATTRIBUTES"
 
 
 @dataclass(frozen=True)
@@ -187,20 +184,26 @@ def service_logs(
     last ones and those with a Pipes message. Lines reach the event table some minutes late (page
     "Monitoring Services").
     """
-    chosen = (
-        f"ORDER BY TIMESTAMP DESC LIMIT {last_lines:d}",
-        f"{_WITH_MESSAGES} <= {last_lines:d}",
-    )
-    parts = [
-        f"(SELECT {quote_literal(name.sql)} AS JOB, TIMESTAMP, INSTANCE_ID, CONTAINER_NAME, LOG,"
-        " RECORD_ATTRIBUTES, COUNT(*) OVER () AS LINES,"
-        " SUM(IFF(RECORD_ATTRIBUTES:\"log.iostream\"::VARCHAR = 'stderr', 1, 0)) OVER ()"
-        f" AS ERROR_LINES FROM TABLE({name.sql}!SPCS_GET_LOGS("
-        f"START_TIME => {_timestamp(since)}))"
-        f" {chosen[name in with_messages]})"
+    logs = [
+        f"SELECT {quote_literal(name.sql)} AS JOB, {_LOG_COLUMNS}"
+        f" FROM TABLE({name.sql}!SPCS_GET_LOGS(START_TIME => {_timestamp(since)}))"
         for name in names
     ]
-    return Statement(f"SELECT * FROM ({' UNION ALL '.join(parts)})", needs_warehouse=True)
+    # The windows stand outside, once, because a statement of fifty jobs is long enough without.
+    of_job = "OVER (PARTITION BY JOB)"
+    chosen = f"ROW_NUMBER() OVER (PARTITION BY JOB ORDER BY TIMESTAMP DESC) <= {last_lines:d}"
+    spoken = [quote_literal(name.sql) for name in names if name in with_messages]
+    if spoken:
+        chosen += (
+            f" OR JOB IN ({', '.join(spoken)}) AND (COUNT(*) {of_job} <= {MANY_LINES}"
+            " OR CONTAINS(LOG, '__dagster_pipes_version'))"
+        )
+    return Statement(
+        f"SELECT JOB, {_LOG_COLUMNS}, COUNT(*) {of_job} AS LINES,"
+        f" SUM(IFF(RECORD_ATTRIBUTES:\"log.iostream\"::VARCHAR = 'stderr', 1, 0)) {of_job}"
+        f" AS ERROR_LINES FROM ({' UNION ALL '.join(logs)}) QUALIFY {chosen}",
+        needs_warehouse=True,
+    )
 
 
 def get_service_logs(

@@ -20,7 +20,7 @@ from dagster_spcs.emulator.registry import (
     Context,
     Handler,
 )
-from dagster_spcs.emulator.words import Kind, Words, leading_words, tokenize
+from dagster_spcs.emulator.words import Kind, Words, leading_words
 
 __all__ = ["answer", "statements"]
 
@@ -85,7 +85,7 @@ async def _function_call(
         handler = SYSTEM_FUNCTIONS.get(token.value.upper())
         if handler is None:
             raise not_emulated(token.value.upper())
-        whole = Words(words.text[token.start :])
+        whole = words.ahead()
         whole.step()
         whole.expect("(")
         whole.until_closed()
@@ -96,7 +96,7 @@ async def _function_call(
         return await _call(handler, words, context)
     if token.kind not in (Kind.WORD, Kind.QUOTED):
         return None
-    ahead = Words(words.text[token.start :])
+    ahead = words.ahead()
     try:
         ahead.object_name()
     except SqlError:
@@ -115,31 +115,32 @@ async def _rewrite(text: str, binds: Sequence[str | None], context: Context) -> 
     pieces: list[str] = []
     tables: list[str] = []
     left: list[int] = []
-    done = passed = 0
+    done = 0
     before = ""
+    scan = Words(text, binds)
     try:
-        for token in tokenize(text):
+        while scan.here.kind is not Kind.END:
+            token = scan.here
             begins_column, before = before in ("SELECT", ","), token.value.upper()
-            if token.start < done:
-                continue
+            replacement = None
             if token.kind is Kind.BIND:
-                left.append(passed)
-                passed += 1
-            if token.kind is not Kind.WORD or not _REPLACED.fullmatch(token.value):
-                continue
-            words = Words(text[token.start :], binds[passed:])
-            replacement = _session_function(words, context, is_first_of_column=begins_column)
-            if replacement is None and token.value.upper() == "TABLE":
-                result = await _table_function(words, context)
-                if result is not None:
-                    replacement = await asyncio.to_thread(context.tables.put_rows, result)
-                    tables.append(replacement)
-            elif replacement is None and token.value.upper() in SYSTEM_FUNCTIONS:
-                replacement = await _system_value(words, context)
-            if replacement is not None:
+                left.append(scan.binds_read)
+            elif token.kind is Kind.WORD and _REPLACED.fullmatch(token.value):
+                words = scan.ahead()
+                replacement = _session_function(words, context, is_first_of_column=begins_column)
+                if replacement is None and token.value.upper() == "TABLE":
+                    result = await _table_function(words, context)
+                    if result is not None:
+                        replacement = await asyncio.to_thread(context.tables.put_rows, result)
+                        tables.append(replacement)
+                elif replacement is None and token.value.upper() in SYSTEM_FUNCTIONS:
+                    replacement = await _system_value(words, context)
+            if replacement is None:
+                scan.step()
+            else:
                 pieces += [text[done : token.start], replacement]
-                done = token.start + words.behind
-                passed += words.binds_read
+                scan.catch_up(words)
+                done = scan.behind
     except BaseException:
         for name in tables:
             context.tables.drop_rows(name)
@@ -195,8 +196,7 @@ async def _table_function(words: Words, context: Context) -> Result | None:
     words.expect("TABLE")
     if not words.take("("):
         return None
-    at = words.here
-    ahead = Words(words.text[at.start :])
+    ahead = words.ahead()
     try:
         name = ahead.object_name()
     except SqlError:

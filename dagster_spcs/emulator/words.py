@@ -4,6 +4,7 @@ Only as much of the language as the statements need that fakesnow's parser canno
 other text is passed on untouched.
 """
 
+import copy
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -153,8 +154,7 @@ class Words:
             if self.here.kind is Kind.END:
                 raise self.unexpected("expected )")
             depth += self.at("(") - self.at(")")
-            self._next_bind += self.here.kind is Kind.BIND
-            self._at += 1
+            self.step()
         return self.text[start : self._tokens[self._at - 1].start]
 
     def began(self, *words: str) -> bool:
@@ -292,7 +292,16 @@ class Words:
 
     def step(self) -> Token:
         """Step over one token, whatever it is."""
+        self._next_bind += self.here.kind is Kind.BIND
         return self._next()
+
+    def ahead(self) -> "Words":
+        """Another reader of what comes next; this one stays where it is."""
+        return copy.copy(self)
+
+    def catch_up(self, other: "Words") -> None:
+        """Go where a reader made by ``ahead`` has come to."""
+        self._at, self._next_bind = other._at, other._next_bind
 
     def _next(self) -> Token:
         token = self.here
