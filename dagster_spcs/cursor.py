@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from dagster_spcs.identity import JobIdentity
 from dagster_spcs.names import JobName
 from dagster_spcs.records import JobRecord
 from dagster_spcs.retries import Retry
@@ -39,6 +40,13 @@ class Cursor(BaseModel):
     held: dict[str, datetime] = {}
     """Since when, by Dagster's clock, a finished job is left to the run that waits for it, or to
     the rest of its log."""
+    begun: datetime | None = None
+    """When the first tick looked, by Dagster's clock; what came before, a cursor that was lost may
+    have known."""
+    looked: datetime | None = None
+    """When the last tick looked."""
+    dropped_since: datetime | None = None
+    """Since when jobs were started that are gone, and not told of for want of time."""
 
 
 def open_jobs(jobs: Sequence[JobRecord], cursor: Cursor) -> list[JobRecord]:
@@ -57,10 +65,28 @@ def one_is_missing(jobs: Sequence[JobRecord], cursor: Cursor) -> bool:
     True as well when a job of before the last tick is listed only now; then there is nothing to
     find, and looking does no harm. And true of an empty cursor: it may be one that was lost.
     """
-    if cursor.newest is None:
+    if not cursor.in_flight:
         return True
-    before = [job for job in open_jobs(jobs, cursor) if job.created_on <= cursor.newest]
+    before = [
+        job
+        for job in open_jobs(jobs, cursor)
+        if cursor.newest is not None and job.created_on <= cursor.newest
+    ]
     return _digest(before) != cursor.in_flight
+
+
+def searched_from(identity: JobIdentity, cursor: Cursor, slack: timedelta) -> datetime:
+    """Return since when the end of an unsettled job may have been recorded, by Dagster's clock.
+
+    A tick that saved its cursor has settled all that it recorded, so the sensor itself can have
+    recorded the end since then only. Whoever else can: a run that waits, and a tick of before the
+    cursor began. ``slack`` is how far the clocks of Dagster's hosts are apart.
+    """
+    if identity.blocking or cursor.begun is None or cursor.looked is None:
+        return identity.submitted
+    if identity.submitted < cursor.begun + slack:
+        return identity.submitted
+    return max(identity.submitted, cursor.looked)
 
 
 def report_finished(

@@ -4,8 +4,9 @@ An event belongs to a job by name and time of creation, both in its metadata: a 
 again once its job was dropped.
 """
 
-from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any
 
 import dagster as dg
 
@@ -14,45 +15,115 @@ from dagster_spcs.identity import JobIdentity
 from dagster_spcs.records import JobRecord
 
 JobEvent = dg.AssetMaterialization | dg.AssetObservation
-_PAGE = 1000
-_CLOCK_SLACK = timedelta(minutes=5)
+Searched = tuple[JobIdentity, datetime]
+"""Whose end may have been recorded, and since when."""
+CLOCK_SLACK = timedelta(minutes=5)
 """Between the clocks of the hosts that Dagster's own processes run on."""
+_PAGE = 1000
+_MOST_PARTITIONS = 500
+"""Partitions that one query of the event log names."""
 
 
 def asset_events(
-    instance: dg.DagsterInstance, key: dg.AssetKey, after: float | None = None
+    instance: dg.DagsterInstance,
+    key: dg.AssetKey,
+    after: float | None = None,
+    partitions: Sequence[str] | None = None,
 ) -> Iterator[tuple[float, JobEvent]]:
     """Yield an asset's materializations, then its observations, the newest first, with times."""
-    wanted = dg.AssetRecordsFilter(asset_key=key, after_timestamp=after)
-    for fetch in (instance.fetch_materializations, instance.fetch_observations):
-        page: str | None = None
-        while True:
-            result = fetch(wanted, limit=_PAGE, cursor=page)
-            for record in result.records:
-                event = record.asset_materialization or record.asset_observation
-                if event is not None:
-                    yield record.timestamp, event
-            if not result.has_more:
-                break
-            page = result.cursor
+    yield from materializations(instance, key, after, partitions)
+    yield from observations(instance, key, after, partitions)
+
+
+def materializations(
+    instance: dg.DagsterInstance,
+    key: dg.AssetKey,
+    after: float | None = None,
+    partitions: Sequence[str] | None = None,
+) -> Iterator[tuple[float, JobEvent]]:
+    """Yield an asset's materializations, the newest first, with times."""
+    return _paged(instance.fetch_materializations, key, after, partitions)
+
+
+def observations(
+    instance: dg.DagsterInstance,
+    key: dg.AssetKey,
+    after: float | None = None,
+    partitions: Sequence[str] | None = None,
+) -> Iterator[tuple[float, JobEvent]]:
+    """Yield an asset's observations, the newest first, with times."""
+    return _paged(instance.fetch_observations, key, after, partitions)
+
+
+def _paged(
+    fetch: Callable[..., Any],
+    key: dg.AssetKey,
+    after: float | None,
+    partitions: Sequence[str] | None,
+) -> Iterator[tuple[float, JobEvent]]:
+    wanted = dg.AssetRecordsFilter(
+        asset_key=key, asset_partitions=partitions, after_timestamp=after
+    )
+    page: str | None = None
+    while True:
+        result = fetch(wanted, limit=_PAGE, cursor=page)
+        for record in result.records:
+            event = record.asset_materialization or record.asset_observation
+            if event is not None:
+                yield record.timestamp, event
+        if not result.has_more:
+            return
+        page = result.cursor
+
+
+class RecordedEnds:
+    """The ends of jobs that the event log tells of; each asset's are read once, when asked for.
+
+    Times are by the clock of Dagster's own hosts, so the account's clock does not matter.
+
+    Args:
+        instance: whose event log is read.
+        searched: every job that will be asked about.
+    """
+
+    def __init__(self, instance: dg.DagsterInstance, searched: Iterable[Searched]) -> None:
+        self._instance = instance
+        self._after: dict[tuple[str, ...], float] = {}
+        self._partitions: dict[tuple[str, ...], set[str | None]] = {}
+        for identity, since in searched:
+            at = (since - CLOCK_SLACK).timestamp()
+            self._after[identity.asset] = min(at, self._after.get(identity.asset, at))
+            # The partitions of a batch are not known before the job was read.
+            partition = None if identity.batch else identity.partition
+            self._partitions.setdefault(identity.asset, set()).add(partition)
+        self._ends: dict[tuple[str, ...], dict[str, list[events.JobEnd]]] = {}
+
+    def tell(self, job: JobRecord, identity: JobIdentity) -> bool:
+        """Say whether the end of a job is recorded."""
+        if identity.asset not in self._ends:
+            self._ends[identity.asset] = self._read(identity.asset)
+        ends = self._ends[identity.asset].get(str(job.name), ())
+        return any(end.is_of(job, identity.partition) for end in ends)
+
+    def _read(self, asset: tuple[str, ...]) -> dict[str, list[events.JobEnd]]:
+        found: dict[str, list[events.JobEnd]] = {}
+        own = [partition for partition in self._partitions[asset] if partition is not None]
+        are_few = len(own) == len(self._partitions[asset]) <= _MOST_PARTITIONS
+        for _, event in asset_events(
+            self._instance,
+            dg.AssetKey(list(asset)),
+            self._after[asset],
+            sorted(own) if are_few else None,
+        ):
+            end = events.end_told_by(event)
+            if end is not None:
+                found.setdefault(end.job_name, []).append(end)
+        return found
 
 
 def already_recorded(
     instance: dg.DagsterInstance, jobs: Sequence[tuple[JobRecord, JobIdentity]]
 ) -> list[bool]:
-    """Return, for each job in order, whether its end is in the event log.
-
-    Events are searched from the time of submission on, by the clock of Dagster's own hosts, so
-    the account's clock does not matter.
-    """
-    since: dict[tuple[str, ...], float] = {}
-    for _, identity in jobs:
-        at = (identity.submitted - _CLOCK_SLACK).timestamp()
-        since[identity.asset] = min(at, since.get(identity.asset, at))
-    ends = [
-        end
-        for path, after in since.items()
-        for _, event in asset_events(instance, dg.AssetKey(list(path)), after)
-        if (end := events.end_told_by(event)) is not None
-    ]
-    return [any(end.is_of(job, identity.partition) for end in ends) for job, identity in jobs]
+    """Return, for each job in order, whether its end is in the event log now."""
+    ends = RecordedEnds(instance, [(identity, identity.submitted) for _, identity in jobs])
+    return [ends.tell(job, identity) for job, identity in jobs]

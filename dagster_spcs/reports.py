@@ -27,6 +27,7 @@ from dagster_spcs.status import JobStatus
 _AT_ONCE = 8
 _NODE_LOG_IS_CUT = 80 * 1024
 """Bytes below which the node's log, cut at 100 KB of whole lines of 16 KiB, is whole."""
+_GONE = "log: the job was dropped before it was read"
 MetadataSource = Literal["warehouse", "no-warehouse"]
 
 
@@ -125,6 +126,7 @@ def gather(
     pipes: Collection[JobName] = (),
     batches: Collection[JobName] = (),
     history: History | None = None,
+    gone: Collection[JobName] = (),
 ) -> list[JobReport]:
     """Return a report for each finished job, in order.
 
@@ -132,18 +134,26 @@ def gather(
     warehouse. ``pipes`` are the jobs that were asked to speak Dagster Pipes, ``batches`` those
     of which each instance counts: they are whole when all instances have ended, for a job is
     FAILED as soon as one is. ``history`` is what was read already, for more jobs than these.
+    Of jobs that are ``gone`` nothing but the history is left to read.
 
     What a refused statement leaves unknown is noted in ``missing``; a broken connection raises,
     so that the whole is tried again later.
     """
     if not jobs:
         return []
-    reports = {job.name: JobReport(job) for job in jobs}
+    reports = {
+        job.name: JobReport(job, missing=(_GONE,) if job.name in gone else ()) for job in jobs
+    }
     if source == "warehouse":
-        _from_history(client, reports, jobs, last_lines, pipes, history)
+        _from_history(client, reports, jobs, history)
+        _from_event_table(
+            client, reports, [job for job in jobs if job.name not in gone], last_lines, pipes
+        )
         _tables(client, reports, tables or {})
     completed = client.concurrently(
-        lambda report: _complete(client, report, last_lines, pipes),
+        lambda report: (
+            report if report.job.name in gone else _complete(client, report, last_lines, pipes)
+        ),
         list(reports.values()),
         at_once=_AT_ONCE,
     )
@@ -192,8 +202,6 @@ def _from_history(
     client: SpcsClient,
     reports: dict[JobName, JobReport],
     jobs: Sequence[JobRecord],
-    last_lines: int,
-    pipes: Collection[JobName],
     history: History | None,
 ) -> None:
     history = read_history(client, jobs) if history is None else history
@@ -202,6 +210,15 @@ def _from_history(
             reports[name] = replace(reports[name], history=record, containers=record.containers)
     if history.error is not None:
         _note_all(reports, "history", history.error)
+
+
+def _from_event_table(
+    client: SpcsClient,
+    reports: dict[JobName, JobReport],
+    jobs: Sequence[JobRecord],
+    last_lines: int,
+    pipes: Collection[JobName],
+) -> None:
     try:
         logs = client.logs_of_many(jobs, last_lines=last_lines, with_messages=pipes)
         for name, log in logs.items():
@@ -209,7 +226,8 @@ def _from_history(
     except FunctionUnavailable:
         pass
     except (StatementError, UnexpectedAnswer) as error:
-        _note_all(reports, "logs", error)
+        for job in jobs:
+            reports[job.name] = note(reports[job.name], "logs", error)
 
 
 def _tables(

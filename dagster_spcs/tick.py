@@ -11,14 +11,22 @@ import dagster as dg
 from dagster_spcs import events
 from dagster_spcs.batch import by_partition, partitions_of
 from dagster_spcs.client import SpcsClient
-from dagster_spcs.cursor import Cursor, mark, one_is_missing, open_jobs, report_finished, settle
-from dagster_spcs.dropped import find_dropped
+from dagster_spcs.cursor import (
+    Cursor,
+    mark,
+    one_is_missing,
+    open_jobs,
+    report_finished,
+    searched_from,
+    settle,
+)
+from dagster_spcs.dropped import Dropped, find_dropped
 from dagster_spcs.errors import StatementError, UnexpectedAnswer
 from dagster_spcs.failures import RETRY_JOB, failure_request, retry_request
 from dagster_spcs.identity import JobIdentity
 from dagster_spcs.names import JobName
 from dagster_spcs.observed import ObservedJobs
-from dagster_spcs.recorded import already_recorded
+from dagster_spcs.recorded import CLOCK_SLACK, RecordedEnds
 from dagster_spcs.records import JobRecord
 from dagster_spcs.reports import (
     History,
@@ -39,9 +47,6 @@ _BATCH: dict[MetadataSource, int] = {"warehouse": 50, "no-warehouse": 10}
 _MOST_OVERDUE = 10
 """Overdue jobs ended a tick; each takes some statements."""
 _LATE = timedelta(seconds=LOG_ARRIVES_WITHIN_SECONDS)
-_CLOCK_SLACK = timedelta(minutes=5)
-"""Between the clocks of the hosts that Dagster's own processes run on."""
-
 _RECENT = timedelta(hours=1)
 _RETENTION = timedelta(days=30)
 """Of finished jobs (page "EXECUTE JOB SERVICE")."""
@@ -75,6 +80,8 @@ class Tick:
         self._requests: list[dg.RunRequest] = []
         self._retries: list[Retry] = []
         self._history: History | None = None
+        self._recorded = RecordedEnds(context.instance, ())
+        self._told = 0
 
     def run(self, cursor: Cursor, max_completions: int, max_seconds: float) -> dg.SensorResult:
         """Look once at all jobs, record those that ended, and return where to go on.
@@ -93,25 +100,36 @@ class Tick:
         held, cursor = self._waited_for(found, cursor)
         begun = time.monotonic()
         late = self._end_overdue(found, cursor, held)
-        reported = 0
-        if one_is_missing(jobs, cursor):
-            dropped = self._dropped(listed, cursor)
-            reported += len(dropped)
-            self._report(dropped, {}, cursor)
-        self._read_history(jobs, cursor, held, late, max_completions)
-        while reported < max_completions and time.monotonic() - begun < max_seconds:
-            limit = min(_BATCH[self._source], max_completions - reported)
+        dropped = self._dropped(listed, jobs, cursor, max_completions)
+        over, _ = report_finished(jobs, cursor, limit=len(jobs), held=held, overdue=late)
+        self._recorded = RecordedEnds(
+            self._context.instance,
+            [
+                (identity, searched_from(identity, cursor, CLOCK_SLACK))
+                for _, identity in (*dropped.jobs, *(found[job.name] for job in over))
+            ],
+        )
+        self._report_dropped(dropped.jobs)
+        self._read_history(over[:max_completions])
+        while self._told < max_completions and time.monotonic() - begun < max_seconds:
+            limit = min(_BATCH[self._source], max_completions - self._told)
             fresh, moved = report_finished(jobs, cursor, limit=limit, held=held, overdue=late)
             if not fresh:
                 cursor = moved
                 break
             postponed = self._report([found[job.name] for job in fresh], late, cursor)
             held |= postponed
-            told = [job for job in fresh if job.name not in postponed]
+            settled = [job for job in fresh if job.name not in postponed]
             since = {mark(job): self._now for job in fresh if job.name in postponed}
-            cursor = settle(jobs, cursor, told)
+            cursor = settle(jobs, cursor, settled)
             cursor = cursor.model_copy(update={"held": {**since, **cursor.held}})
-            reported += len(told)
+        cursor = cursor.model_copy(
+            update={
+                "begun": cursor.begun or self._now,
+                "looked": self._now,
+                "dropped_since": dropped.left_since,
+            }
+        )
         due, waiting = take_due([*cursor.retries, *self._retries], self._now)
         cursor = cursor.model_copy(update={"retries": tuple(waiting)})
         job_name = RETRY_JOB.name if self._failure_runs else None
@@ -120,7 +138,7 @@ class Tick:
             *(retry_request(each, job_name=job_name) for each in due if self._is_possible(each)),
         ]
         # The page shows a tick without run requests as skipped; the reason tells what it did.
-        what = f"{reported} jobs ended since the last tick" if reported else "no job ended"
+        what = f"{self._told} jobs ended since the last tick" if self._told else "no job ended"
         in_flight = sum(not job.status.is_final for job in jobs)
         return dg.SensorResult(
             asset_events=self._made,
@@ -154,16 +172,8 @@ class Tick:
             return partition in definition.get_partition_keys(dynamic_partitions_store=instance)
         return definition.has_partition_key(partition)
 
-    def _read_history(
-        self,
-        jobs: Sequence[JobRecord],
-        cursor: Cursor,
-        held: Collection[JobName],
-        late: Collection[JobName],
-        limit: int,
-    ) -> None:
+    def _read_history(self, ended: Sequence[JobRecord]) -> None:
         """Read the history of all that this tick may record, in one statement."""
-        ended, _ = report_finished(jobs, cursor, limit=limit, held=held, overdue=late)
         if self._source == "warehouse" and len(ended) > _BATCH[self._source]:
             self._history = read_history(self._client, ended)
 
@@ -255,16 +265,36 @@ class Tick:
                 ended[report.job.name] = replace(report, timed_out=True)
         return ended
 
-    def _dropped(self, listed: Sequence[JobRecord], cursor: Cursor) -> list[Found]:
-        since = (cursor.through or self._now - _RETENTION) - _CLOCK_SLACK
+    def _dropped(
+        self,
+        listed: Sequence[JobRecord],
+        jobs: Sequence[JobRecord],
+        cursor: Cursor,
+        limit: int,
+    ) -> Dropped:
+        """Look for jobs that are gone, if there can be any."""
+        since = []
+        if one_is_missing(jobs, cursor):
+            since.append((cursor.through or self._now - _RETENTION) - CLOCK_SLACK)
+        elif cursor.looked is not None:
+            # One that was started and dropped since then was never listed.
+            looked = cursor.looked - CLOCK_SLACK
+            ran = dg.RunsFilter(updated_after=looked)
+            if self._context.instance.get_run_records(ran, limit=1):
+                since.append(looked)
+        if cursor.dropped_since is not None:
+            since.append(cursor.dropped_since - timedelta(milliseconds=1))
+        if not since:
+            return Dropped()
         return find_dropped(
             self._context.instance,
             self._client,
             self._job_assets(),
             listed={job.name for job in listed},
-            since=since,
+            since=min(since),
             listed_at=self._now,
             source=self._source,
+            limit=limit,
         )
 
     def _job_assets(self) -> list[dg.AssetKey]:
@@ -280,11 +310,10 @@ class Tick:
         Returns the jobs that are left for a later tick, because the rest of what their containers
         said is still on its way.
         """
-        # What a job over several partitions told of each is known only after it was read.
-        known = already_recorded(self._context.instance, fresh)
         unread: list[Found] = []
-        for (job, identity), is_known in zip(fresh, known, strict=True):
-            if is_known and not identity.batch:
+        for job, identity in fresh:
+            # What a job over several partitions told of each is known only after it was read.
+            if not identity.batch and self._recorded.tell(job, identity):
                 self._catch_up(JobReport(job, timed_out=ran_out_of_time(job, identity)), identity)
             else:
                 unread.append((job, identity))
@@ -304,12 +333,23 @@ class Tick:
             if identity.batch:
                 self._record_batch(report, identity)
             else:
-                own, verdict, *others = self._events(report, identity)
-                # An asset that others make has the check only if its definition says so.
-                is_checked = bool(identity.run_id) or self._has_check(identity)
-                self._made += [own, *([verdict] if is_checked else []), *others]
-                self._follow_up(report, identity)
+                self._record(report, identity)
         return postponed
+
+    def _report_dropped(self, dropped: Sequence[Found]) -> None:
+        """Make the events of jobs that are gone; nothing but the history knows of them."""
+        names = {job.name for job, _ in dropped}
+        for report, (_, identity) in zip(self._gather(dropped, gone=names), dropped, strict=True):
+            self._record(report, identity)
+
+    def _record(self, report: JobReport, identity: JobIdentity) -> None:
+        """Make the events of one job, and what follows a failure."""
+        own, verdict, *others = self._events(report, identity)
+        # An asset that others make has the check only if its definition says so.
+        is_checked = bool(identity.run_id) or self._has_check(identity)
+        self._made += [own, *([verdict] if is_checked else []), *others]
+        self._follow_up(report, identity)
+        self._told += 1
 
     def _record_batch(self, report: JobReport, identity: JobIdentity) -> None:
         """Make the events of a job over several partitions: one each, and one verdict."""
@@ -317,16 +357,14 @@ class Tick:
             partitions = partitions_of(self._client.specification(report.job.name))
         except (StatementError, UnexpectedAnswer) as error:
             # An observation without a partition: a materialization of none would be wrong.
-            [is_known] = already_recorded(self._context.instance, [(report.job, identity)])
-            if not is_known:
+            if not self._recorded.tell(report.job, identity):
                 report = note(report, "the partitions of this job", error)
                 self._made.append(self._observation(report, identity))
                 self._made.append(events.check_evaluation(report, identity))
+                self._told += 1
             return
         told = by_partition(report, identity, partitions)
-        known = already_recorded(
-            self._context.instance, [(each.job, own_identity) for each, own_identity in told]
-        )
+        known = [self._recorded.tell(each.job, own_identity) for each, own_identity in told]
         for (each, own_identity), is_known in zip(told, known, strict=True):
             if is_known:
                 self._catch_up(each, own_identity)
@@ -335,6 +373,7 @@ class Tick:
                 self._follow_up(each, own_identity)
         if not all(known):
             self._made.append(events.check_evaluation(report, identity))
+            self._told += 1
 
     def _observation(self, report: JobReport, identity: JobIdentity) -> dg.AssetObservation:
         return dg.AssetObservation(
@@ -366,7 +405,7 @@ class Tick:
         key = dg.AssetCheckKey(dg.AssetKey(list(identity.asset)), events.CHECK_NAME)
         return key in self._repository().asset_graph.asset_check_keys
 
-    def _gather(self, found: Sequence[Found]) -> list[JobReport]:
+    def _gather(self, found: Sequence[Found], *, gone: Collection[JobName] = ()) -> list[JobReport]:
         return gather(
             self._client,
             [job for job, _ in found],
@@ -376,6 +415,7 @@ class Tick:
             pipes={job.name for job, identity in found if identity.pipes},
             batches={job.name for job, identity in found if identity.batch},
             history=self._history,
+            gone=gone,
         )
 
     def _follow_up(self, report: JobReport, identity: JobIdentity) -> None:

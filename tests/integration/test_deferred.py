@@ -369,6 +369,69 @@ def test_job_that_ended_and_was_dropped_between_two_ticks_is_materialized(
     assert len(location.observations("b")) == 1
 
 
+@pytest.mark.parametrize(("source", "told"), [("warehouse", "DONE"), ("no-warehouse", "DELETED")])
+def test_job_that_no_tick_ever_saw_is_told(
+    locate: Locate, client: SpcsClient, source: str, told: str
+) -> None:
+    """A job that was started, ended and dropped between two ticks is in no listing."""
+    location = locate(script_asset("a", "true"), metadata=source)
+    location.tick()
+    location.run("a")
+    name = JobName.parse(location.observations("a")[0].metadata[events.JOB_NAME].value)
+    [_] = client.wait([name], poll_seconds=0.02)
+    client.drop(name)
+
+    for _ in range(3):
+        location.tick()
+
+    ends = [*location.materializations("a"), *location.observations("a")[:-1]]
+    assert [each.metadata[events.STATUS].value for each in ends] == [told]
+
+
+def test_many_dropped_jobs_are_told_in_bounded_ticks(locate: Locate, client: SpcsClient) -> None:
+    """Whoever cleans up during an outage leaves no tick with more than it may record."""
+    names = [f"a{index}" for index in range(7)]
+    location = locate(*(script_asset(name, "true") for name in names), max_completions=3)
+    location.run(*names)
+    location.tick()
+    jobs = [
+        JobName.parse(location.observations(name)[-1].metadata[events.JOB_NAME].value)
+        for name in names
+    ]
+    for ended in client.wait(jobs, poll_seconds=0.02):
+        client.drop(ended.name)
+    before = sum(len(location.materializations(name)) for name in names)
+
+    sizes = [len(location.tick().asset_events) // 2 for _ in range(4)]
+
+    assert sum(sizes) == 7 - before
+    assert max(sizes) <= 3
+    assert all(len(location.materializations(name)) == 1 for name in names)
+
+
+def test_lost_cursor_with_much_behind_it_doubles_nothing(
+    locate: Locate, client: SpcsClient
+) -> None:
+    """What was recorded under a lost cursor stays known, over as many ticks as it takes."""
+    names = [f"a{index}" for index in range(5)]
+    location = locate(*(script_asset(name, "true") for name in names), max_completions=2)
+    location.run(*names)
+    location.tick_until(lambda: all(location.materializations(name) for name in names))
+    location.cursor = None
+    location.run(*names)
+    jobs = client.list(
+        database="LAB",
+        schema=location.observations("a0")[0].metadata[events.JOB_NAME].value.split(".")[1],
+    )
+    for _ in client.wait([job.name for job in jobs], poll_seconds=0.02):
+        pass
+
+    sizes = [len(location.tick().asset_events) // 2 for _ in range(4)]
+
+    assert sizes == [2, 2, 1, 0]
+    assert all(len(location.materializations(name)) == 2 for name in names)
+
+
 def test_failed_job_is_tried_again_with_its_attempt_counted(locate: Locate, tmp_path: Path) -> None:
     """The sensor requests a new run of the asset until it succeeds or the retries are used up."""
     mark = tmp_path / "tries"

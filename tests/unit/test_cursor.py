@@ -8,7 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from dagster_spcs.cursor import SLACK, Cursor, report_finished
+from dagster_spcs.cursor import (
+    SLACK,
+    Cursor,
+    one_is_missing,
+    report_finished,
+    searched_from,
+)
+from dagster_spcs.identity import JobIdentity
 from dagster_spcs.names import JobName
 from dagster_spcs.records import JobRecord
 
@@ -142,6 +149,36 @@ def test_unreadable_cursor(text: str) -> None:
     """A cursor of another kind is an error, not a new beginning."""
     with pytest.raises(ValidationError):
         Cursor.model_validate_json(text)
+
+
+@pytest.mark.parametrize(
+    ("submitted", "blocking", "cursor", "since"),
+    [
+        pytest.param(20, False, Cursor(), 20, id="no-tick-yet"),
+        pytest.param(20, False, Cursor(begun=at(0), looked=at(90)), 90, id="after-the-last-tick"),
+        pytest.param(95, False, Cursor(begun=at(0), looked=at(90)), 95, id="submitted-since"),
+        pytest.param(20, True, Cursor(begun=at(0), looked=at(90)), 20, id="a-run-records-it"),
+        pytest.param(20, False, Cursor(begun=at(60), looked=at(90)), 20, id="before-the-cursor"),
+        pytest.param(62, False, Cursor(begun=at(60), looked=at(90)), 62, id="clocks-apart"),
+    ],
+)
+def test_where_an_end_may_be_recorded(
+    submitted: float, blocking: bool, cursor: Cursor, since: float
+) -> None:
+    """Only what the cursor does not settle is searched for in the event log."""
+    identity = JobIdentity(asset=("a",), run_id="run", submitted=at(submitted), blocking=blocking)
+    assert searched_from(identity, cursor, timedelta(minutes=5)) == at(since)
+
+
+def test_a_job_is_missing_once() -> None:
+    """Before the first tick any may be; afterwards only one that was seen in flight."""
+    assert one_is_missing([], Cursor())
+    _, empty = report_finished([], Cursor(), limit=10)
+    assert not one_is_missing([], empty)
+    assert not one_is_missing([running("A")], empty)
+    _, cursor = report_finished([running("A")], empty, limit=10)
+    assert not one_is_missing([done("A")], cursor)
+    assert one_is_missing([], cursor)
 
 
 @dataclass(frozen=True)
