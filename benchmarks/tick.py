@@ -19,6 +19,7 @@ from benchmarks.emulator_process import Account
 from benchmarks.sensor_loop import SensorLoop
 from benchmarks.table import Bar, Table, say
 from dagster_spcs import JobStatus, SpcsJobResource, build_spcs_job_asset
+from dagster_spcs.cursor import Cursor
 from dagster_spcs.emulator import PlantedJob, SentStatement
 from dagster_spcs.events import LOG
 from dagster_spcs.identity import JobIdentity
@@ -70,11 +71,19 @@ class Location:
         self._prefix = resource.prefix()
         self._planted: list[PlantedJob] = []
 
-    def plant(self, jobs: int) -> None:
-        """Let jobs be in flight, submitted within the last hour."""
+    def plant(self, jobs: int, within: timedelta = timedelta(hours=1)) -> None:
+        """Let jobs be in flight, submitted one after the other within this time."""
         now = datetime.now(timezone.utc)
-        self._planted = [self._job(number, now, jobs) for number in range(jobs)]
+        self._planted = [
+            self._job(number, now - within * (1 - number / jobs)) for number in range(jobs)
+        ]
         self.account.plant(self._planted)
+
+    def age_cursor(self) -> None:
+        """Let the cursor be one that has been kept for a month, as any is but the first days'."""
+        cursor = Cursor.model_validate_json(self.loop.cursor or "")
+        begun = datetime.now(timezone.utc) - timedelta(days=30)
+        self.loop.cursor = cursor.model_copy(update={"begun": begun}).model_dump_json()
 
     def end(self, jobs: int, status: JobStatus, *, prints: bool) -> None:
         """Let the first of them end."""
@@ -89,8 +98,7 @@ class Location:
             for job in self._planted[:jobs]
         )
 
-    def _job(self, number: int, now: datetime, jobs: int) -> PlantedJob:
-        created = now - timedelta(hours=1) * (1 - number / jobs)
+    def _job(self, number: int, created: datetime) -> PlantedJob:
         asset = ASSETS[number % len(ASSETS)]
         identity = JobIdentity(
             asset=(asset,), run_id=f"{number:032x}", submitted=created, deployment=self._prefix
@@ -233,6 +241,7 @@ class _Case:
     prints: bool = True
     log_lag_seconds: float = 0.0
     others_in_flight: int = 0
+    within: timedelta = timedelta(hours=1)
 
 
 def _cases(*, quick: bool) -> Iterator[_Case]:
@@ -245,6 +254,7 @@ def _cases(*, quick: bool) -> Iterator[_Case]:
         yield _Case(100, what="print nothing", prints=False)
         yield _Case(100, what="failed", status=JobStatus.FAILED)
         yield _Case(100, what="8,000 others", others_in_flight=8_000)
+        yield _Case(10_000, what="outage of three days", within=timedelta(days=3))
 
 
 def _ended(emptied: Account, *, quick: bool) -> Table:
@@ -273,8 +283,9 @@ def _ended(emptied: Account, *, quick: bool) -> Table:
 
 def _add_ended(table: Table, opened: Location, case: _Case) -> None:
     opened.account.set_fault(log_lag_seconds=case.log_lag_seconds)
-    opened.plant(case.jobs + case.others_in_flight)
+    opened.plant(case.jobs + case.others_in_flight, case.within)
     opened.tick()
+    opened.age_cursor()
     opened.end(case.jobs, case.status, prints=case.prints)
     ticks: list[Tick] = []
     while sum(tick.ended for tick in ticks) < case.jobs:
@@ -299,12 +310,15 @@ def _add_ended(table: Table, opened: Location, case: _Case) -> None:
 
 
 def _bars(case: _Case, ticks: Sequence[Tick]) -> list[Bar]:
+    bars = [Bar("below a sensor's 60 s", max(tick.seconds for tick in ticks) < 60)]
     if case.source == "no-warehouse":
         return [
+            *bars,
             Bar("0 of warehouse", not any(tick.of_warehouse for tick in ticks)),
             Bar("logs <= k", all(tick.kinds["node logs"] <= tick.ended for tick in ticks)),
         ]
     return [
+        *bars,
         Bar("history constant (1)", all(tick.kinds["history"] <= 1 for tick in ticks)),
         Bar(
             "logs <= ceil(k/50)",

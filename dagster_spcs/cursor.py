@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -115,7 +115,7 @@ def report_finished(
     return over[:limit], settle(jobs, cursor, over[:limit])
 
 
-def settle(jobs: Sequence[JobRecord], cursor: Cursor, fresh: Sequence[JobRecord]) -> Cursor:
+def settle(jobs: Sequence[JobRecord], cursor: Cursor, fresh: Iterable[JobRecord]) -> Cursor:
     """Return the cursor after ``fresh``, some of the listed jobs, were reported."""
     opened = open_jobs(jobs, cursor)
     settled_now = {*cursor.settled, *map(mark, fresh)}

@@ -21,6 +21,8 @@ class Retry(BaseModel):
     attempt: int
     after: str
     """The failed job's name: with the attempt, what makes the request unique."""
+    created: datetime | None = None
+    """When the failed job was created: a later one that succeeds makes the attempt needless."""
 
 
 class RetryRule(BaseModel):
@@ -54,6 +56,7 @@ def next_attempt(
         partition=identity.partition,
         attempt=identity.attempt + 1,
         after=report.job.name.name,
+        created=report.job.created_on,
     )
 
 

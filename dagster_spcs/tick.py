@@ -4,13 +4,13 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
-from typing import Any
 
 import dagster as dg
 
 from dagster_spcs import events
 from dagster_spcs.batch import by_partition, partitions_of
 from dagster_spcs.client import SpcsClient
+from dagster_spcs.code_location import CodeLocation
 from dagster_spcs.cursor import (
     Cursor,
     mark,
@@ -22,7 +22,7 @@ from dagster_spcs.cursor import (
 )
 from dagster_spcs.dropped import Dropped, find_dropped
 from dagster_spcs.errors import StatementError, UnexpectedAnswer
-from dagster_spcs.failures import RETRY_JOB, failure_request, retry_request
+from dagster_spcs.follow_ups import FollowUps
 from dagster_spcs.identity import JobIdentity
 from dagster_spcs.names import JobName
 from dagster_spcs.observed import ObservedJobs
@@ -38,7 +38,6 @@ from dagster_spcs.reports import (
     read_history,
 )
 from dagster_spcs.resource import SpcsJobResource
-from dagster_spcs.retries import Retry, RetryRule, next_attempt, take_due
 from dagster_spcs.status import JobStatus
 from dagster_spcs.waiting import LOG_ARRIVES_WITHIN_SECONDS
 
@@ -47,7 +46,6 @@ _BATCH: dict[MetadataSource, int] = {"warehouse": 50, "no-warehouse": 10}
 _MOST_OVERDUE = 10
 """Overdue jobs ended a tick; each takes some statements."""
 _LATE = timedelta(seconds=LOG_ARRIVES_WITHIN_SECONDS)
-_RECENT = timedelta(hours=1)
 _RETENTION = timedelta(days=30)
 """Of finished jobs (page "EXECUTE JOB SERVICE")."""
 
@@ -74,11 +72,17 @@ class Tick:
         self._client = client
         self._resource = resource
         self._source = source
-        self._failure_runs = failure_runs
         self._now = datetime.now(timezone.utc)
+        assert context.repository_def is not None, "a sensor is evaluated in its code location"
+        self._location = CodeLocation(context.repository_def, context.instance)
+        self._follow_ups = FollowUps(
+            context.instance,
+            self._location,
+            context.log,
+            failure_runs=failure_runs,
+            now=self._now,
+        )
         self._made: list[events.Event] = []
-        self._requests: list[dg.RunRequest] = []
-        self._retries: list[Retry] = []
         self._history: History | None = None
         self._recorded = RecordedEnds(context.instance, ())
         self._told = 0
@@ -90,7 +94,14 @@ class Tick:
             dagster.DagsterInvalidDefinitionError: if jobs of others are mapped to an asset that
                 the code location does not have.
         """
-        self._refuse_unknown_assets()
+        unknown = self._location.without(self._observed.keys())
+        if unknown:
+            names = ", ".join(sorted(key.to_user_string() for key in unknown))
+            raise dg.DagsterInvalidDefinitionError(
+                f"The sensor is to observe jobs for {names}, which this code location does not"
+                " have. Nothing was recorded in this tick; correct `observe`, or define the asset"
+                " (an AssetSpec will do)."
+            )
         database, schema = self._resource.place()
         # With jobs of others all of the schema is listed, so that it stays one statement.
         prefix = "" if self._observed else f"{self._resource.prefix()}_"
@@ -110,7 +121,9 @@ class Tick:
             ],
         )
         self._report_dropped(dropped.jobs)
-        self._read_history(over[:max_completions])
+        known = self._known([found[job.name] for job in over])
+        cursor = settle(jobs, cursor, known)
+        self._read_history([job for job in over if job not in known][:max_completions])
         while self._told < max_completions and time.monotonic() - begun < max_seconds:
             limit = min(_BATCH[self._source], max_completions - self._told)
             fresh, moved = report_finished(jobs, cursor, limit=limit, held=held, overdue=late)
@@ -119,24 +132,18 @@ class Tick:
                 break
             postponed = self._report([found[job.name] for job in fresh], late, cursor)
             held |= postponed
-            settled = [job for job in fresh if job.name not in postponed]
+            cursor = settle(jobs, cursor, [job for job in fresh if job.name not in postponed])
             since = {mark(job): self._now for job in fresh if job.name in postponed}
-            cursor = settle(jobs, cursor, settled)
             cursor = cursor.model_copy(update={"held": {**since, **cursor.held}})
+        requests, waiting = self._follow_ups.take(cursor.retries, self._made)
         cursor = cursor.model_copy(
             update={
                 "begun": cursor.begun or self._now,
                 "looked": self._now,
                 "dropped_since": dropped.left_since,
+                "retries": tuple(waiting),
             }
         )
-        due, waiting = take_due([*cursor.retries, *self._retries], self._now)
-        cursor = cursor.model_copy(update={"retries": tuple(waiting)})
-        job_name = RETRY_JOB.name if self._failure_runs else None
-        requests = [
-            *self._requests,
-            *(retry_request(each, job_name=job_name) for each in due if self._is_possible(each)),
-        ]
         # The page shows a tick without run requests as skipped; the reason tells what it did.
         what = f"{self._told} jobs ended since the last tick" if self._told else "no job ended"
         in_flight = sum(not job.status.is_final for job in jobs)
@@ -147,38 +154,13 @@ class Tick:
             cursor=cursor.model_dump_json(),
         )
 
-    def _is_possible(self, retry: Retry) -> bool:
-        """Whether the asset still has the partition: a request for another one fails the tick."""
-        if self._has_partition(retry.asset, retry.partition):
-            return True
-        self._context.log.warning(
-            f"{retry.after} is not tried again: {'/'.join(retry.asset)} has no partition"
-            f" {retry.partition or '(none)'} any more."
-        )
-        return False
-
-    def _has_partition(self, asset: Sequence[str], partition: str | None) -> bool:
-        key = dg.AssetKey(list(asset))
-        graph = self._repository().asset_graph
-        if key not in graph.get_all_asset_keys():
-            return False
-        definition = graph.get(key).partitions_def
-        if definition is None or partition is None:
-            return definition is None and partition is None
-        instance = self._context.instance
-        if isinstance(definition, dg.DynamicPartitionsDefinition) and definition.name is not None:
-            return bool(instance.has_dynamic_partition(definition.name, partition))
-        if isinstance(definition, dg.MultiPartitionsDefinition):  # a dimension may be dynamic
-            return partition in definition.get_partition_keys(dynamic_partitions_store=instance)
-        return definition.has_partition_key(partition)
-
     def _read_history(self, ended: Sequence[JobRecord]) -> None:
         """Read the history of all that this tick may record, in one statement."""
         if self._source == "warehouse" and len(ended) > _BATCH[self._source]:
             self._history = read_history(self._client, ended)
 
     def _of_this_location(self, jobs: Sequence[JobRecord]) -> dict[JobName, Found]:
-        known = {tuple(key.path) for key in self._job_assets()}
+        known = {tuple(key.path) for key in self._location.job_assets()}
         found = {}
         strangers = 0
         for job in jobs:
@@ -210,16 +192,6 @@ class Tick:
                 " neither success nor failure, and are looked at again."
             )
         return found
-
-    def _refuse_unknown_assets(self) -> None:
-        unknown = self._observed.keys() - set(self._repository().asset_graph.get_all_asset_keys())
-        if unknown:
-            names = ", ".join(sorted(key.to_user_string() for key in unknown))
-            raise dg.DagsterInvalidDefinitionError(
-                f"The sensor is to observe jobs for {names}, which this code location does not"
-                " have. Nothing was recorded in this tick; correct `observe`, or define the asset"
-                " (an AssetSpec will do)."
-            )
 
     def _waited_for(
         self, found: Mapping[JobName, Found], cursor: Cursor
@@ -289,7 +261,7 @@ class Tick:
         return find_dropped(
             self._context.instance,
             self._client,
-            self._job_assets(),
+            self._location.job_assets(),
             listed={job.name for job in listed},
             since=min(since),
             listed_at=self._now,
@@ -297,10 +269,16 @@ class Tick:
             limit=limit,
         )
 
-    def _job_assets(self) -> list[dg.AssetKey]:
-        graph = self._repository().asset_graph
-        keys = graph.get_all_asset_keys()
-        return [key for key in sorted(keys) if graph.get(key).metadata.get(events.JOB_ASSET)]
+    def _known(self, over: Sequence[Found]) -> set[JobRecord]:
+        """Return the jobs whose end is recorded; what follows a failure is requested again."""
+        known = set()
+        for job, identity in over:
+            # What a job over several partitions told of each is known only after it was read.
+            if not identity.batch and self._recorded.tell(job, identity):
+                report = JobReport(job, timed_out=ran_out_of_time(job, identity))
+                self._follow_ups.add_recorded(report, identity)
+                known.add(job)
+        return known
 
     def _report(
         self, fresh: Sequence[Found], late: Mapping[JobName, JobReport], cursor: Cursor
@@ -310,17 +288,10 @@ class Tick:
         Returns the jobs that are left for a later tick, because the rest of what their containers
         said is still on its way.
         """
-        unread: list[Found] = []
-        for job, identity in fresh:
-            # What a job over several partitions told of each is known only after it was read.
-            if not identity.batch and self._recorded.tell(job, identity):
-                self._catch_up(JobReport(job, timed_out=ran_out_of_time(job, identity)), identity)
-            else:
-                unread.append((job, identity))
-        read = self._gather([each for each in unread if each[0].name not in late])
+        read = self._gather([each for each in fresh if each[0].name not in late])
         reports = {report.job.name: report for report in read} | dict(late)
         postponed = set()
-        for job, identity in unread:
+        for job, identity in fresh:
             report = reports[job.name]
             since = cursor.held.get(mark(job), self._now)
             # Instances of a batch go on after one of them failed, for as long as they need.
@@ -346,9 +317,9 @@ class Tick:
         """Make the events of one job, and what follows a failure."""
         own, verdict, *others = self._events(report, identity)
         # An asset that others make has the check only if its definition says so.
-        is_checked = bool(identity.run_id) or self._has_check(identity)
+        is_checked = bool(identity.run_id) or self._location.has_check(identity.asset)
         self._made += [own, *([verdict] if is_checked else []), *others]
-        self._follow_up(report, identity)
+        self._follow_ups.add(report, identity)
         self._told += 1
 
     def _record_batch(self, report: JobReport, identity: JobIdentity) -> None:
@@ -367,10 +338,10 @@ class Tick:
         known = [self._recorded.tell(each.job, own_identity) for each, own_identity in told]
         for (each, own_identity), is_known in zip(told, known, strict=True):
             if is_known:
-                self._catch_up(each, own_identity)
+                self._follow_ups.add_recorded(each, own_identity)
             else:
                 self._made.append(self._events(each, own_identity)[0])
-                self._follow_up(each, own_identity)
+                self._follow_ups.add(each, own_identity)
         if not all(known):
             self._made.append(events.check_evaluation(report, identity))
             self._told += 1
@@ -385,25 +356,12 @@ class Tick:
 
     def _events(self, report: JobReport, identity: JobIdentity) -> list[events.Event]:
         partition = identity.partition
-        if partition is not None and not self._has_partition(identity.asset, partition):
+        if partition is not None and not self._location.has_partition(identity.asset, partition):
             # Recorded all the same: what the job made is there, and only its place is not.
             told = f"partition {partition}: the asset does not have it"
             report = replace(report, missing=(*report.missing, told))
         metadata = events.job_metadata(report, identity, account=self._resource.account())
         return events.finished_events(report, identity, metadata)
-
-    def _catch_up(self, report: JobReport, identity: JobIdentity) -> None:
-        """Request what follows a failure that is recorded already.
-
-        The tick that recorded it may have died before it could; requests have keys, so asking
-        again starts nothing twice.
-        """
-        if self._now - report.job.updated_on < _RECENT:
-            self._follow_up(report, identity)
-
-    def _has_check(self, identity: JobIdentity) -> bool:
-        key = dg.AssetCheckKey(dg.AssetKey(list(identity.asset)), events.CHECK_NAME)
-        return key in self._repository().asset_graph.asset_check_keys
 
     def _gather(self, found: Sequence[Found], *, gone: Collection[JobName] = ()) -> list[JobReport]:
         return gather(
@@ -418,35 +376,9 @@ class Tick:
             gone=gone,
         )
 
-    def _follow_up(self, report: JobReport, identity: JobIdentity) -> None:
-        if report.succeeded:
-            return
-        metadata = self._repository().asset_graph.get(dg.AssetKey(list(identity.asset))).metadata
-        rule = RetryRule(
-            max_retries=_plain(metadata.get(events.MAX_RETRIES, 0)),
-            delay_seconds=_plain(metadata.get(events.RETRY_DELAY, 0)),
-        )
-        retry = next_attempt(report, identity, rule, self._now)
-        if retry is not None:
-            self._retries.append(retry)
-        elif self._failure_runs and not identity.blocking:
-            self._requests.append(failure_request(report, identity))
-
     def _result_tables(self, found: Sequence[Found]) -> dict[JobName, str]:
-        graph = self._repository().asset_graph
-        tables = {}
-        for job, identity in found:
-            table = graph.get(dg.AssetKey(list(identity.asset))).metadata.get(events.RESULT_TABLE)
-            if table is not None:
-                tables[job.name] = str(_plain(table))
-        return tables
-
-    def _repository(self) -> dg.RepositoryDefinition:
-        repository = self._context.repository_def
-        assert repository is not None, "a sensor is evaluated within its code location"
-        return repository
-
-
-def _plain(value: Any) -> Any:
-    # Definition metadata comes back as a MetadataValue, or as it was given.
-    return getattr(value, "value", value)
+        tables = {
+            job.name: self._location.metadata(identity.asset, events.RESULT_TABLE)
+            for job, identity in found
+        }
+        return {name: str(table) for name, table in tables.items() if table is not None}

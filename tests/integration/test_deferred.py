@@ -470,6 +470,44 @@ def test_retry_waits_for_its_time_and_is_not_asked_twice(locate: Locate) -> None
     assert not location.tick().run_requests
 
 
+@pytest.mark.parametrize("ends", ["before the retry is due", "in the tick in which it is due"])
+def test_retry_is_not_made_after_a_newer_success(locate: Locate, tmp_path: Path, ends: str) -> None:
+    """Who has made the asset by hand meanwhile does not pay for another attempt."""
+    script = f"test -e {tmp_path / 'mended'}"
+    location = locate(script_asset("a", script, max_retries=1, retry_delay_seconds=3600))
+    location.run("a")
+    location.tick_until(lambda: len(location.observations("a")) == 2)
+    (tmp_path / "mended").touch()
+    location.run("a")
+    requested = []
+
+    def make_due() -> None:
+        later = json.loads(location.cursor or "")
+        for retry in later["retries"]:
+            retry["due"] = "2020-01-01T00:00:00Z"
+        location.cursor = json.dumps(later)
+
+    def is_made() -> bool:
+        return bool(location.materializations("a"))
+
+    if ends == "before the retry is due":
+        location.tick_until(is_made)
+        make_due()
+        requested += location.tick().run_requests
+    else:
+        while not is_made():
+            saved = location.cursor
+            make_due()
+            result = location.tick()
+            if not is_made():
+                location.cursor = saved
+                continue
+            requested += result.run_requests
+
+    assert requested == []
+    assert json.loads(location.cursor or "")["retries"] == []
+
+
 def test_failure_run_fails_with_the_same_text(locate: Locate) -> None:
     """With failure_runs=True a failed job also launches a run that fails with its text, once."""
     location = locate(script_asset("a", "echo the reason; exit 9"), failure_runs=True)

@@ -1,0 +1,52 @@
+"""What the sensor asks of the code location that it is part of."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import dagster as dg
+
+from dagster_spcs import events
+
+
+class CodeLocation:
+    """Its assets, with their partitions, checks and metadata."""
+
+    def __init__(self, repository: dg.RepositoryDefinition, instance: dg.DagsterInstance) -> None:
+        self._graph = repository.asset_graph
+        self._instance = instance
+
+    def job_assets(self) -> list[dg.AssetKey]:
+        """Return the assets that are made by jobs."""
+        keys = sorted(self._graph.get_all_asset_keys())
+        return [key for key in keys if self._graph.get(key).metadata.get(events.JOB_ASSET)]
+
+    def without(self, keys: Collection[dg.AssetKey]) -> set[dg.AssetKey]:
+        """Return those of the keys that are no assets of this code location."""
+        return set(keys) - set(self._graph.get_all_asset_keys())
+
+    def has_partition(self, asset: Sequence[str], partition: str | None) -> bool:
+        """Whether an asset has a partition now; None is the whole of an unpartitioned one."""
+        key = dg.AssetKey(list(asset))
+        if key not in self._graph.get_all_asset_keys():
+            return False
+        definition = self._graph.get(key).partitions_def
+        if definition is None or partition is None:
+            return definition is None and partition is None
+        if isinstance(definition, dg.DynamicPartitionsDefinition) and definition.name is not None:
+            return bool(self._instance.has_dynamic_partition(definition.name, partition))
+        if isinstance(definition, dg.MultiPartitionsDefinition):  # a dimension may be dynamic
+            return partition in definition.get_partition_keys(
+                dynamic_partitions_store=self._instance
+            )
+        return definition.has_partition_key(partition)
+
+    def has_check(self, asset: Sequence[str]) -> bool:
+        """Whether an asset has the check that tells of its jobs."""
+        key = dg.AssetCheckKey(dg.AssetKey(list(asset)), events.CHECK_NAME)
+        return key in self._graph.asset_check_keys
+
+    def metadata(self, asset: Sequence[str], key: str) -> Any:
+        """Return a value of an asset's definition metadata, None if there is none."""
+        value = self._graph.get(dg.AssetKey(list(asset))).metadata.get(key)
+        # It comes back as a MetadataValue, or as it was given.
+        return getattr(value, "value", value)
