@@ -4,8 +4,8 @@ Such a job is in no listing, so its comment cannot be read. But Dagster's event 
 observation that it was started, and nothing that tells its end.
 """
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 
 import dagster as dg
@@ -28,6 +28,8 @@ class Dropped:
     """Jobs that are gone without an end, and since when others may be."""
 
     jobs: Sequence[tuple[JobRecord, JobIdentity]] = ()
+    partitions: Mapping[JobName, Sequence[str]] = field(default_factory=dict)
+    """Which ones a job over several partitions was to make, in the instances' order."""
     left_since: datetime | None = None
     """When the first job was started that was left for another time."""
 
@@ -49,12 +51,8 @@ def find_dropped(
     gone. Its status is what the history says, where it may be read, else DELETED.
     """
     started = sorted(
-        (
-            (at, *_records(at, observation, key))
-            for key in keys
-            for at, observation in _without_end(instance, key, listed, since, listed_at)
-        ),
-        key=lambda each: each[0],
+        (start for key in keys for start in _without_end(instance, key, listed, since, listed_at)),
+        key=lambda start: start.at,
     )
 
     def is_gone(found: tuple[JobRecord, JobIdentity]) -> bool:
@@ -65,9 +63,7 @@ def find_dropped(
         return False
 
     asked = [
-        (job, identity)
-        for _, job, identity in started[:limit]
-        if not _is_waited_for(instance, identity)
+        found for found in map(_records, started[:limit]) if not _is_waited_for(instance, found[1])
     ]
     answers = client.concurrently(is_gone, asked, at_once=_AT_ONCE)
     gone = [found for found, answer in zip(asked, answers, strict=True) if answer]
@@ -77,8 +73,11 @@ def find_dropped(
         except StatementError:
             history = {}  # DELETED is what can be said without it
         gone = [(_as_history_tells(job, history.get(job.name)), own) for job, own in gone]
-    left = [datetime.fromtimestamp(at, timezone.utc) for at, _, _ in started[limit:]]
-    return Dropped(gone, min(left, default=None))
+    return Dropped(
+        gone,
+        {start.name: start.partitions for start in started if start.partitions},
+        started[limit].moment if len(started) > limit else None,
+    )
 
 
 def _as_history_tells(job: JobRecord, known: HistoryRecord | None) -> JobRecord:
@@ -94,58 +93,87 @@ def _as_history_tells(job: JobRecord, known: HistoryRecord | None) -> JobRecord:
     )
 
 
+@dataclass(frozen=True)
+class _Start:
+    """The observation that a job was started."""
+
+    at: float
+    event: dg.AssetObservation
+
+    @property
+    def moment(self) -> datetime:
+        return datetime.fromtimestamp(self.at, timezone.utc)
+
+    @property
+    def name(self) -> JobName:
+        return JobName.parse(str(self.event.metadata[events.JOB_NAME].value))
+
+    @property
+    def partitions(self) -> tuple[str, ...]:
+        """Those of a job over several."""
+        told = self.event.metadata.get(events.PARTITIONS)
+        return tuple(map(str, told.value or ())) if isinstance(told, dg.JsonMetadataValue) else ()
+
+    def has_ended(self, ends: Mapping[str | None, float]) -> bool:
+        """Whether an end of each partition was recorded since, or one of the whole."""
+        wanted = self.partitions or [self.event.partition]
+        return ends.get(None, 0.0) >= self.at or all(
+            ends.get(partition, 0.0) >= self.at for partition in wanted
+        )
+
+
 def _without_end(
     instance: dg.DagsterInstance,
     key: dg.AssetKey,
     listed: Collection[JobName],
     since: datetime,
     listed_at: datetime,
-) -> list[tuple[float, JobEvent]]:
-    started: dict[str, tuple[float, JobEvent]] = {}
-    ended: dict[str, float] = {}
+) -> list[_Start]:
+    started: dict[str, _Start] = {}
+    ended: dict[str, dict[str | None, float]] = {}
 
     def take(at: float, event: JobEvent) -> None:
         end = events.end_told_by(event)
         if end is not None:
-            ended[end.job_name] = max(at, ended.get(end.job_name, at))
+            times = ended.setdefault(end.job_name, {})
+            times[end.partition] = max(at, times.get(end.partition, at))
         elif isinstance(event, dg.AssetObservation) and events.JOB_NAME in event.metadata:
             name = str(event.metadata[events.JOB_NAME].value)
             # One that was submitted after the listing could not be in it.
-            if at < listed_at.timestamp() and (name not in started or at > started[name][0]):
-                started[name] = (at, event)
+            if at < listed_at.timestamp() and (name not in started or at > started[name].at):
+                started[name] = _Start(at, event)
 
     for at, event in observations(instance, key, since.timestamp()):
         take(at, event)
-    unlisted = {name: at for name, (at, _) in started.items() if JobName.parse(name) not in listed}
+    unlisted = {name: start for name, start in started.items() if start.name not in listed}
     if unlisted:  # seldom; the materializations of an asset are much to read
-        for at, event in materializations(instance, key, min(unlisted.values())):
+        for at, event in materializations(
+            instance, key, min(start.at for start in unlisted.values())
+        ):
             take(at, event)
-    return [started[name] for name, at in unlisted.items() if ended.get(name, 0.0) < at]
+    return [start for name, start in unlisted.items() if not start.has_ended(ended.get(name, {}))]
 
 
-def _records(
-    timestamp: float, observation: JobEvent, key: dg.AssetKey
-) -> tuple[JobRecord, JobIdentity]:
-    metadata = {name: value.value for name, value in observation.metadata.items()}
-    at = datetime.fromtimestamp(timestamp, timezone.utc)
-    database, schema, name = str(metadata[events.JOB_NAME]).rsplit(".", 2)
+def _records(start: _Start) -> tuple[JobRecord, JobIdentity]:
+    metadata = {name: value.value for name, value in start.event.metadata.items()}
     job = JobRecord(
-        name=JobName(name, schema, database),
+        name=start.name,
         status=JobStatus.DELETED,
         status_text=JobStatus.DELETED.value,
         compute_pool=str(metadata[events.COMPUTE_POOL]),
-        created_on=at,
-        updated_on=at,
-        replicas=1,
+        created_on=start.moment,
+        updated_on=start.moment,
+        replicas=max(1, len(start.partitions)),
         comment=None,
         query_warehouse=None,
     )
     identity = JobIdentity(
-        asset=tuple(key.path),
-        partition=observation.partition,
+        asset=tuple(start.event.asset_key.path),
+        partition=start.event.partition,
         run_id=str(metadata[events.SUBMITTING_RUN]),
         attempt=int(str(metadata[events.ATTEMPT])),
-        submitted=at,
+        submitted=start.moment,
+        batch=bool(start.partitions),
     )
     return job, identity
 

@@ -1,6 +1,6 @@
 """From a report to Dagster's events: pure, no client calls. All metadata keys are here."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -39,6 +39,8 @@ COMPLETED = "dagster_spcs/completed"
 SECONDS_QUEUED = "dagster_spcs/seconds_queued"
 SECONDS_RUNNING = "dagster_spcs/seconds_running"
 REPLICAS = "dagster_spcs/replicas"
+PARTITIONS = "dagster_spcs/partitions"
+"""Of a job over several partitions that was started: which, in the instances' order."""
 INSTANCES = "dagster_spcs/instances"
 ATTEMPT = "dagster_spcs/attempt"
 SUBMITTING_RUN = "dagster_spcs/submitting_run"
@@ -128,9 +130,18 @@ def snowsight_url(account: str | None, name: JobName) -> str | None:
 
 
 def submitted_observation(
-    identity: JobIdentity, name: JobName, pool: str, *, account: str | None, adopted: bool
+    identity: JobIdentity,
+    name: JobName,
+    pool: str,
+    *,
+    account: str | None,
+    adopted: bool,
+    partitions: Sequence[str] = (),
 ) -> dg.AssetObservation:
-    """Return the event that shows on the asset's page that a job was started."""
+    """Return the event that shows on the asset's page that a job was started.
+
+    ``partitions`` are those of a job over several.
+    """
     metadata: Metadata = {
         JOB_NAME: str(name),
         STATUS: "SUBMITTED",
@@ -138,6 +149,8 @@ def submitted_observation(
         ATTEMPT: identity.attempt,
         SUBMITTING_RUN: dg.MetadataValue.dagster_run(identity.run_id),
     }
+    if partitions:
+        metadata[PARTITIONS] = dg.MetadataValue.json(list(partitions))
     url = snowsight_url(account, name)
     if url is not None:
         metadata[JOB_URL] = dg.MetadataValue.url(url)

@@ -208,6 +208,7 @@ class _Run:
                     job.planned.compute_pool,
                     account=self._resource.account(),
                     adopted=job.adopted,
+                    partitions=job.planned.partitions,
                 )
             )
         return launched

@@ -120,7 +120,7 @@ class Tick:
                 for _, identity in (*dropped.jobs, *(found[job.name] for job in over))
             ],
         )
-        self._report_dropped(dropped.jobs)
+        self._report_dropped(dropped)
         known = self._known([found[job.name] for job in over])
         cursor = settle(jobs, cursor, known)
         self._read_history([job for job in over if job not in known][:max_completions])
@@ -307,11 +307,15 @@ class Tick:
                 self._record(report, identity)
         return postponed
 
-    def _report_dropped(self, dropped: Sequence[Found]) -> None:
+    def _report_dropped(self, dropped: Dropped) -> None:
         """Make the events of jobs that are gone; nothing but the history knows of them."""
-        names = {job.name for job, _ in dropped}
-        for report, (_, identity) in zip(self._gather(dropped, gone=names), dropped, strict=True):
-            self._record(report, identity)
+        names = {job.name for job, _ in dropped.jobs}
+        reports = self._gather(dropped.jobs, gone=names)
+        for report, (_, identity) in zip(reports, dropped.jobs, strict=True):
+            if identity.batch:
+                self._record_each(report, identity, dropped.partitions[report.job.name])
+            else:
+                self._record(report, identity)
 
     def _record(self, report: JobReport, identity: JobIdentity) -> None:
         """Make the events of one job, and what follows a failure."""
@@ -334,6 +338,11 @@ class Tick:
                 self._made.append(events.check_evaluation(report, identity))
                 self._told += 1
             return
+        self._record_each(report, identity, partitions)
+
+    def _record_each(
+        self, report: JobReport, identity: JobIdentity, partitions: Sequence[str]
+    ) -> None:
         told = by_partition(report, identity, partitions)
         known = [self._recorded.tell(each.job, own_identity) for each, own_identity in told]
         for (each, own_identity), is_known in zip(told, known, strict=True):

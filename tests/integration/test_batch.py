@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from dagster_spcs import events, spcs_job_asset
+from dagster_spcs import JobName, events, spcs_job_asset
 from dagster_spcs.client import SpcsClient
 from tests.integration.conftest import Location, requested_asset, script_request
 
@@ -98,6 +98,31 @@ def test_single_partition(locate: Locate) -> None:
     location.run("a", partition_key="p2")
     location.tick_until(lambda: recorded(location))
     assert '0 of ["p2"]' in recorded(location)["p2"][events.LOG].value
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_dropped_job_is_told_for_each_of_its_partitions(
+    locate: Locate, client: SpcsClient, lost: bool
+) -> None:
+    """Its specification is gone with it; what it was to make is known from its start."""
+    location = locate(batch_asset(SECOND_FAILS))
+    location.tick()
+    location.run("a", tags=RANGE)
+    name = JobName.parse(location.observations("a")[0].metadata[events.JOB_NAME].value)
+    while sum(each.exit_code is not None for each in client.containers(name)) < 3:
+        pass
+    client.drop(name)
+
+    told = location.tick(report=not lost, save=not lost)
+    if lost:  # the daemon died in the middle of storing what the tick made
+        location.instance.report_runless_asset_event(told.asset_events[0])
+    for _ in range(2):
+        location.tick()
+
+    assert recorded(location).keys() == {"p1", "p3"}
+    assert len(location.materializations("a")) == 2
+    ends = [each for each in location.observations("a") if each.partition is not None]
+    assert [each.partition for each in ends] == ["p2"]
 
 
 def test_what_is_in_flight_for_any_is_in_the_way(locate: Locate) -> None:
