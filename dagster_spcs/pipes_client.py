@@ -15,12 +15,11 @@ from dagster_spcs.launch import LaunchedJob, Place, PlannedJob, launch, name_of
 from dagster_spcs.logtext import plain
 from dagster_spcs.names import JobName
 from dagster_spcs.pipes_context import MESSAGES, with_environment
-from dagster_spcs.pipes_messages import MARK
 from dagster_spcs.records import JobRecord
 from dagster_spcs.reports import JobReport
 from dagster_spcs.request import JobRequest
 from dagster_spcs.resource import SpcsJobResource
-from dagster_spcs.waiting import gather_whole, wait_and_stream
+from dagster_spcs.waiting import compute_log, gather_whole, wait_and_stream
 
 _FAILURE_LOG_BYTES = 2_000
 
@@ -168,7 +167,7 @@ class PipesSpcsClient(dg.ConfigurableResource[Any], dg.PipesClient):
             client,
             [job],
             poll_seconds=self.spcs.poll_seconds,
-            emit=_print_unless_message,
+            emit=compute_log(pipes=True),
             warn=context.log.warning,
         ):
             for _, record in ended:
@@ -183,8 +182,3 @@ class PipesSpcsClient(dg.ConfigurableResource[Any], dg.PipesClient):
                 return  # it was not submitted yet
             except SpcsError as error:
                 context.log.error(f"{name} could not be cancelled and goes on: {error}")
-
-
-def _print_unless_message(line: str) -> None:
-    if MARK not in line:
-        print(line, flush=True)  # the run's compute log

@@ -47,6 +47,8 @@ class JobReport:
     """What it said through Pipes; None if it was not asked to."""
     is_whole: bool = True
     """Whether no more is to come: lines reach the event table minutes late."""
+    goes_on: bool = False
+    """Whether instances still work after another one failed; they take the time they need."""
     missing: tuple[str, ...] = ()
     """What could not be read, and why; it goes on the event instead of being dropped."""
 
@@ -158,9 +160,7 @@ def gather(
         at_once=_AT_ONCE,
     )
     reports = {
-        report.job.name: replace(report, is_whole=report.is_whole and _all_ended(report))
-        if report.job.name in batches
-        else report
+        report.job.name: _of_instances(report) if report.job.name in batches else report
         for report in completed
     }
     families: dict[str, str | None] = {}
@@ -179,8 +179,11 @@ def gather(
     return [reports[job.name] for job in jobs]
 
 
-def _all_ended(report: JobReport) -> bool:
-    return all(container.exit_code is not None for container in report.containers)
+def _of_instances(report: JobReport) -> JobReport:
+    """Return the report of a job of which each instance counts."""
+    if all(container.exit_code is not None for container in report.containers):
+        return report
+    return replace(report, is_whole=False, goes_on=report.job.status is JobStatus.FAILED)
 
 
 def _complete(

@@ -24,14 +24,13 @@ from dagster_spcs.launch import (
 from dagster_spcs.logtext import plain
 from dagster_spcs.modes import Decision, Mode, decide_for_run
 from dagster_spcs.names import JobName
-from dagster_spcs.pipes_messages import MARK
 from dagster_spcs.planning import Planner
 from dagster_spcs.recorded import already_recorded, asset_events
 from dagster_spcs.records import JobRecord
 from dagster_spcs.reports import JobReport, ran_out_of_time
 from dagster_spcs.resource import SpcsJobResource
 from dagster_spcs.status import JobStatus
-from dagster_spcs.waiting import gather_whole, wait_and_stream
+from dagster_spcs.waiting import compute_log, gather_whole, wait_and_stream
 
 _CANCELLED_WITHIN_SECONDS = 60.0
 """An older job's grace is 30 seconds (page "Working with services")."""
@@ -159,7 +158,7 @@ class _Run:
                 self._client,
                 launched,
                 poll_seconds=self._resource.poll_seconds,
-                emit=self._emit,
+                emit=compute_log(pipes=self._step.pipes),
                 warn=self._context.log.warning,
             ):
                 unfinished.difference_update(job.name for job, _ in ended)
@@ -182,10 +181,6 @@ class _Run:
                     events.JOB_NAME: ", ".join(str(each.job.name) for _, _, each in self._failures)
                 },
             )
-
-    def _emit(self, line: str) -> None:
-        if not (self._step.pipes and MARK in line):
-            print(line, flush=True)  # the run's compute log
 
     def _launch(self, planned: Sequence[PlannedJob]) -> list[LaunchedJob]:
         try:

@@ -294,9 +294,7 @@ class Tick:
         for job, identity in fresh:
             report = reports[job.name]
             since = cursor.held.get(mark(job), self._now)
-            # Instances of a batch go on after one of them failed, for as long as they need.
-            goes_on = identity.batch and job.status is JobStatus.FAILED
-            if not report.is_whole and (goes_on or self._now - since < _LATE):
+            if report.goes_on or (not report.is_whole and self._now - since < _LATE):
                 postponed.add(job.name)
                 continue
             if ran_out_of_time(job, identity):

@@ -4,7 +4,7 @@ import itertools
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
@@ -12,6 +12,7 @@ from dagster_spcs.client import SpcsClient
 from dagster_spcs.errors import StatementError
 from dagster_spcs.launch import LaunchedJob
 from dagster_spcs.names import JobName
+from dagster_spcs.pipes_messages import MARK
 from dagster_spcs.records import JobRecord
 from dagster_spcs.reports import JobReport, gather
 from dagster_spcs.request import JobRequest
@@ -80,6 +81,16 @@ def containers_of(request: JobRequest) -> list[tuple[int, str]]:
     ]
 
 
+def compute_log(*, pipes: bool) -> Callable[[str], None]:
+    """Return what prints a line into the run's compute log; messages of ``pipes`` are no lines."""
+
+    def emit(line: str) -> None:
+        if not (pipes and MARK in line):
+            print(line, flush=True)
+
+    return emit
+
+
 def wait_and_stream(
     client: SpcsClient,
     launched: Sequence[LaunchedJob],
@@ -143,7 +154,6 @@ def gather_whole(
     *,
     poll_seconds: float,
     say: Callable[[str], None],
-    batches: Collection[JobName] = (),
     **options: Any,
 ) -> list[JobReport]:
     """Do what ``gather`` does, again until the rest of the jobs' logs has arrived.
@@ -153,14 +163,10 @@ def gather_whole(
     """
     begun = time.monotonic()
     while True:
-        reports = gather(client, jobs, batches=batches, **options)
+        reports = gather(client, jobs, **options)
         is_late = time.monotonic() - begun > LOG_ARRIVES_WITHIN_SECONDS
         late = [report for report in reports if not report.is_whole]
-        # Instances of a batch go on after one of them failed, for as long as they need.
-        at_work = any(
-            report.job.name in batches and report.job.status is JobStatus.FAILED for report in late
-        )
-        if not late or (is_late and not at_work):
+        if not late or (is_late and not any(report.goes_on for report in late)):
             return reports
         say("Waiting for the rest of a log, or for the other instances of a batch.")
         time.sleep(poll_seconds)
