@@ -212,6 +212,8 @@ class Wire:
         body = await _body(request)
         request_id = request.query_params.get("requestId", "")
         # A connector that lost the answer sends its request again under the same id.
+        await asyncio.sleep(self._faults.latency_seconds)
+        # From here to the start nothing waits: the same request, sent again, finds this one.
         query = self._queries.sent_before(request_id, session.token)
         if query is None:
             query_id = str(uuid.uuid4())
@@ -219,7 +221,6 @@ class Wire:
             sent = SentStatement(query_id, session.user, text, self._account.now())
             self.statements.append(sent)
             struck = self._faults.strike(text)
-            await asyncio.sleep(self._faults.latency_seconds)
             _break_if(struck, "lose request")
             work = self._run(session, body, query_id, request, struck)
             query = self._queries.start(query_id, session.token, session.user, request_id, work)

@@ -1,9 +1,14 @@
 """What a test can do to the account, seen through the real connector and the library's session."""
 
+import json
+import urllib.request
+import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 from snowflake.connector.errors import Error, ProgrammingError
@@ -56,6 +61,27 @@ def test_lost_answer(faulty: Emulator, lab: Lab) -> None:
     lab.rows("INSERT INTO LOST VALUES (1)")
     assert fault.struck == 1
     assert lab.value("SELECT COUNT(*) FROM LOST") == 1
+
+
+def test_repetition_within_the_latency(faulty: Emulator, lab: Lab) -> None:
+    """A request that is sent again while the first one is on its way is carried out once."""
+    lab.rows("CREATE OR REPLACE TABLE LATE (N INT)")
+    faulty.faults.latency_seconds = 0.2
+    request = urllib.request.Request(
+        f"http://{faulty.host}:{faulty.port}/queries/v1/query-request?requestId={uuid.uuid4()}",
+        data=json.dumps({"sqlText": "INSERT INTO LATE VALUES (1)"}).encode(),
+        headers={"Authorization": f'Snowflake Token="{lab.connection.rest.token}"'},
+    )
+
+    def send(_: int) -> dict[str, Any]:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)
+
+    with ThreadPoolExecutor(2) as threads:
+        first, second = threads.map(send, range(2))
+    assert first == second
+    assert first["success"]
+    assert lab.value("SELECT COUNT(*) FROM LATE") == 1
 
 
 def test_large_answer_that_is_lost(faulty: Emulator, lab: Lab) -> None:
