@@ -9,6 +9,7 @@ from uuid import uuid4
 from dagster_spcs.emulator.account import Account
 from dagster_spcs.emulator.jobs import ContainerState, Instance, Job
 from dagster_spcs.emulator.logs import ContainerLog
+from dagster_spcs.emulator.runner import exit_message
 from dagster_spcs.status import JobStatus
 
 _MESSAGES = {
@@ -68,6 +69,7 @@ def plant(account: Account, planted: PlantedJob) -> None:
     if is_final:
         container.status = "DONE" if planted.exit_code == 0 else "FAILED"
         container.last_exit_code = planted.exit_code
+        container.message = exit_message(planted.exit_code)
     instance = Instance(
         0, [container], created, status=_INSTANCE_STATUS.get(status, "FAILED"),
         start_time=container.start_time,

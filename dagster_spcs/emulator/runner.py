@@ -197,7 +197,7 @@ class Runner:
             code = 127
             state.message = "Encountered fatal error while starting container"
         else:
-            state.message = _message(code)
+            state.message = exit_message(code)
         finally:
             account.revoke_token(token)
         state.status = "DONE" if code == 0 else "FAILED"
@@ -265,7 +265,8 @@ def _joined(image: Image, given: str | None, *ours: str | Path) -> str:
     return os.pathsep.join([*map(str, ours), *theirs])
 
 
-def _message(code: int) -> str:
+def exit_message(code: int) -> str:
+    """Return what the account says of a container that ended."""
     if code == 0:
         return "Completed successfully"
     if code > 128:

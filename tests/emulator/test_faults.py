@@ -215,6 +215,7 @@ def test_planted_jobs(faulty: Emulator, lab: Lab) -> None:
     faulty.plant([PlantedJob(name, POOL, status=JobStatus.FAILED, exit_code=3, log=["a", "b"])])
     [container] = lab.containers(name[2])
     assert (container["status"], container["last_exit_code"]) == ("FAILED", 3)
+    assert container["message"] == "User application error, check container logs"
     assert lab.log(name[2]) == ["a", "b"]
     [row] = lab.history(name[2])
     assert (row["STATUS"], row["QUERY_ID"] != "") == ("FAILED", True)
