@@ -27,6 +27,7 @@ from dagster_spcs.status import JobStatus
 _AT_ONCE = 8
 _NODE_LOG_IS_CUT = 80 * 1024
 """Bytes below which the node's log, cut at 100 KB of whole lines of 16 KiB, is whole."""
+_NO_ROW = "history: it has no row of this job"
 _GONE = "log: the job was dropped before it was read"
 MetadataSource = Literal["warehouse", "no-warehouse"]
 
@@ -90,10 +91,16 @@ class JobReport:
 
 @dataclass(frozen=True)
 class History:
-    """Rows of the job history, and what kept some from being read."""
+    """Rows of the job history, and what kept some from being read.
+
+    Rows come late at times, and of an account with more than 10,000 jobs in the time asked about
+    only the newest are given (page "GET_JOB_HISTORY").
+    """
 
     records: Mapping[JobName, HistoryRecord]
     error: SpcsError | None = None
+    is_enabled: bool = True
+    """Not every account has it; the service itself tells the exit codes."""
 
 
 def read_history(client: SpcsClient, jobs: Sequence[JobRecord]) -> History:
@@ -101,7 +108,7 @@ def read_history(client: SpcsClient, jobs: Sequence[JobRecord]) -> History:
     try:
         return History(client.history(jobs))
     except FunctionUnavailable:
-        return History({})  # not every account has it; the service itself tells the exit codes
+        return History({}, is_enabled=False)
     except (StatementError, UnexpectedAnswer) as error:
         return History({}, error)
 
@@ -129,6 +136,7 @@ def gather(
     batches: Collection[JobName] = (),
     history: History | None = None,
     gone: Collection[JobName] = (),
+    families: dict[str, str | None] | None = None,
 ) -> list[JobReport]:
     """Return a report for each finished job, in order.
 
@@ -136,7 +144,8 @@ def gather(
     warehouse. ``pipes`` are the jobs that were asked to speak Dagster Pipes, ``batches`` those
     of which each instance counts: they are whole when all instances have ended, for a job is
     FAILED as soon as one is. ``history`` is what was read already, for more jobs than these.
-    Of jobs that are ``gone`` nothing but the history is left to read.
+    Of jobs that are ``gone`` nothing but the history is left to read. ``families`` are those of
+    the compute pools asked for before; what is learned is added.
 
     What a refused statement leaves unknown is noted in ``missing``; a broken connection raises,
     so that the whole is tried again later.
@@ -163,17 +172,16 @@ def gather(
         report.job.name: _of_instances(report) if report.job.name in batches else report
         for report in completed
     }
-    families: dict[str, str | None] = {}
+    families = {} if families is None else families
     refused: dict[str, StatementError] = {}
     for name, report in reports.items():
         pool = report.job.compute_pool
-        if pool not in families:
+        if pool not in families and pool not in refused:
             try:
                 families[pool] = client.instance_family(pool)
             except StatementError as error:
-                families[pool] = None
                 refused[pool] = error
-        reports[name] = report = replace(report, family=families[pool])
+        reports[name] = report = replace(report, family=families.get(pool))
         if pool in refused:
             reports[name] = note(report, "compute pool", refused[pool])
     return [reports[job.name] for job in jobs]
@@ -213,6 +221,10 @@ def _from_history(
             reports[name] = replace(reports[name], history=record, containers=record.containers)
     if history.error is not None:
         _note_all(reports, "history", history.error)
+    elif history.is_enabled:
+        for name in reports.keys() - history.records.keys():
+            missing = (*reports[name].missing, _NO_ROW)
+            reports[name] = replace(reports[name], missing=missing)
 
 
 def _from_event_table(

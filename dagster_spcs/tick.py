@@ -84,6 +84,7 @@ class Tick:
         )
         self._made: list[events.Event] = []
         self._history: History | None = None
+        self._families: dict[str, str | None] = {}
         self._recorded = RecordedEnds(context.instance, ())
         self._told = 0
 
@@ -381,6 +382,7 @@ class Tick:
             batches={job.name for job, identity in found if identity.batch},
             history=self._history,
             gone=gone,
+            families=self._families,
         )
 
     def _result_tables(self, found: Sequence[Found]) -> dict[JobName, str]:

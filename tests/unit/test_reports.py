@@ -110,10 +110,11 @@ def test_lines_that_are_late(client: SpcsClient, answering: InMemorySession) -> 
 
 
 def test_history_that_is_late(client: SpcsClient, answering: InMemorySession) -> None:
-    """A job without a history row yet is asked for its containers."""
+    """A job without a history row is asked for its containers, and that it has none is told."""
     answering.always(HISTORY, [])
     [report] = gather(client, [done()])
     assert report.history is None
+    assert report.missing == ("history: it has no row of this job",)
     assert report.exit_codes == {"0/main": 0}
 
 
