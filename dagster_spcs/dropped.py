@@ -4,7 +4,7 @@ Such a job is in no listing, so its comment cannot be read. But Dagster's event 
 observation that it was started, and nothing that tells its end.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 
@@ -31,7 +31,7 @@ class Dropped:
     partitions: Mapping[JobName, Sequence[str]] = field(default_factory=dict)
     """Which ones a job over several partitions was to make, in the instances' order."""
     left_since: datetime | None = None
-    """When the first job was started that was left for another time."""
+    """When the first job was started that was left for another time, or to its run."""
 
 
 def find_dropped(
@@ -44,11 +44,13 @@ def find_dropped(
     listed_at: datetime,
     source: MetadataSource,
     limit: int,
+    is_left: Callable[[JobRecord, JobIdentity], bool],
 ) -> Dropped:
     """Return jobs that were started in that time, have no recorded end, and are gone.
 
-    At most ``limit``, the oldest first. Each is asked for by name once more before it counts as
-    gone. Its status is what the history says, where it may be read, else DELETED.
+    At most ``limit``, the oldest first, without those that ``is_left`` leaves to the run that
+    started them. Each is asked for by name once more before it counts as gone. Its status is what
+    the history says, where it may be read, else DELETED.
     """
     started = sorted(
         (start for key in keys for start in _without_end(instance, key, listed, since, listed_at)),
@@ -62,9 +64,14 @@ def find_dropped(
             return True
         return False
 
-    asked = [
-        found for found in map(_records, started[:limit]) if not _is_waited_for(instance, found[1])
-    ]
+    left: list[_Start] = []
+    asked: list[tuple[JobRecord, JobIdentity]] = []
+    for start in started:
+        job, identity = _records(start)
+        if len(asked) == limit or is_left(job, identity):
+            left.append(start)
+        else:
+            asked.append((job, identity))
     answers = client.concurrently(is_gone, asked, at_once=_AT_ONCE)
     gone = [found for found, answer in zip(asked, answers, strict=True) if answer]
     if source == "warehouse":
@@ -76,7 +83,7 @@ def find_dropped(
     return Dropped(
         gone,
         {start.name: start.partitions for start in started if start.partitions},
-        started[limit].moment if len(started) > limit else None,
+        left[0].moment if left else None,
     )
 
 
@@ -176,9 +183,3 @@ def _records(start: _Start) -> tuple[JobRecord, JobIdentity]:
         batch=bool(start.partitions),
     )
     return job, identity
-
-
-def _is_waited_for(instance: dg.DagsterInstance, identity: JobIdentity) -> bool:
-    # A run that is still there sees for itself that its job is gone; one that defers is over.
-    run = instance.get_run_by_id(identity.run_id)
-    return run is not None and not run.is_finished

@@ -84,6 +84,8 @@ class Tick:
         )
         self._made: list[events.Event] = []
         self._history: History | None = None
+        self._alive: dict[str, bool] = {}
+        self._held_since: dict[str, datetime] = {}
         self._families: dict[str, str | None] = {}
         self._recorded = RecordedEnds(context.instance, ())
         self._told = 0
@@ -109,7 +111,7 @@ class Tick:
         listed = self._client.list(database=database, schema=schema, prefix=prefix)
         found = self._of_this_location(listed)
         jobs = [job for job, _ in found.values()]
-        held, cursor = self._waited_for(found, cursor)
+        held = self._waited_for(found, cursor)
         begun = time.monotonic()
         late = self._end_overdue(found, cursor, held)
         dropped = self._dropped(listed, jobs, cursor, max_completions)
@@ -134,14 +136,13 @@ class Tick:
             postponed = self._report([found[job.name] for job in fresh], late, cursor)
             held |= postponed
             cursor = settle(jobs, cursor, [job for job in fresh if job.name not in postponed])
-            since = {mark(job): self._now for job in fresh if job.name in postponed}
-            cursor = cursor.model_copy(update={"held": {**since, **cursor.held}})
         requests, waiting = self._follow_ups.take(cursor.retries, self._made)
         cursor = cursor.model_copy(
             update={
                 "begun": cursor.begun or self._now,
                 "looked": self._now,
                 "dropped_since": dropped.left_since,
+                "held": self._held_since,
                 "retries": tuple(waiting),
             }
         )
@@ -194,25 +195,31 @@ class Tick:
             )
         return found
 
-    def _waited_for(
-        self, found: Mapping[JobName, Found], cursor: Cursor
-    ) -> tuple[set[JobName], Cursor]:
-        """Return what is left to runs that wait, and the cursor that remembers since when."""
-        alive: dict[str, bool] = {}
+    def _waited_for(self, found: Mapping[JobName, Found], cursor: Cursor) -> set[JobName]:
+        """Return the jobs that are over and left to runs that wait."""
         held = set()
-        since = {}
         for job in open_jobs([job for job, _ in found.values()], cursor):
             identity = found[job.name][1]
             if mark(job) in cursor.held:
-                since[mark(job)] = cursor.held[mark(job)]
-            if identity.blocking and (job.status.is_final or self._is_overdue(job, identity)):
-                begun = since.setdefault(mark(job), self._now)
-                if identity.run_id not in alive:
-                    run = self._context.instance.get_run_by_id(identity.run_id)
-                    alive[identity.run_id] = run is not None and not run.is_finished
-                if alive[identity.run_id] and self._now - begun < self._hold:
-                    held.add(job.name)
-        return held, cursor.model_copy(update={"held": since})
+                self._held_since[mark(job)] = cursor.held[mark(job)]
+            is_over = job.status.is_final or self._is_overdue(job, identity)
+            if identity.blocking and is_over and self._is_left(job, identity, cursor):
+                held.add(job.name)
+        return held
+
+    def _is_left(self, job: JobRecord, identity: JobIdentity, cursor: Cursor) -> bool:
+        """Whether a job is left to the run that started it, which may be about to record it.
+
+        A run whose process was killed looks as if it were still there, so not for ever.
+        """
+        if identity.run_id not in self._alive:
+            run = self._context.instance.get_run_by_id(identity.run_id)
+            self._alive[identity.run_id] = run is not None and not run.is_finished
+        if not self._alive[identity.run_id]:
+            return False
+        since = cursor.held.get(mark(job), self._now)
+        self._held_since[mark(job)] = since
+        return self._now - since < self._hold
 
     def _is_overdue(self, job: JobRecord, identity: JobIdentity) -> bool:
         deadline = identity.deadline
@@ -268,6 +275,7 @@ class Tick:
             listed_at=self._now,
             source=self._source,
             limit=limit,
+            is_left=lambda job, identity: self._is_left(job, identity, cursor),
         )
 
     def _known(self, over: Sequence[Found]) -> set[JobRecord]:
@@ -294,8 +302,9 @@ class Tick:
         postponed = set()
         for job, identity in fresh:
             report = reports[job.name]
-            since = cursor.held.get(mark(job), self._now)
+            since = self._held_since.get(mark(job), self._now)
             if report.goes_on or (not report.is_whole and self._now - since < _LATE):
+                self._held_since[mark(job)] = since
                 postponed.add(job.name)
                 continue
             if ran_out_of_time(job, identity):

@@ -97,21 +97,37 @@ def test_failed_job_fails_the_run_with_its_last_lines(locate: Locate) -> None:
     assert location.materializations("a") == []
 
 
-def test_job_of_a_run_that_died_is_recorded_by_the_sensor(
-    locate: Locate, client: SpcsClient, resource: SpcsJobResource
-) -> None:
-    """While its run is alive a finished job is left to it; once the run is gone it is not."""
-    location = locate(script_asset("a", "true", mode="blocking"))
+def start_beside(
+    location: Location,
+    client: SpcsClient,
+    resource: SpcsJobResource,
+    script: str,
+    *,
+    blocking: bool = True,
+) -> tuple[dg.DagsterRun, JobName]:
+    """Start a job of asset ``a`` for a run that stays where it is, as one that was killed does."""
     run = location.instance.create_run_for_job(
         location._definitions.resolve_implicit_global_asset_job_def(),
         status=dg.DagsterRunStatus.STARTED,
     )
     identity = JobIdentity(
-        asset=("a",), run_id=run.run_id, blocking=True, submitted=datetime.now(timezone.utc)
+        asset=("a",), run_id=run.run_id, blocking=blocking, submitted=datetime.now(timezone.utc)
     )
     database, schema = resource.place()
-    name = JobName("DAGSTER_A_ORPHAN", schema, database)
-    client.submit(Submission(script_request("true"), name, POOL, identity.to_comment()))
+    name = JobName("DAGSTER_A_BESIDE", schema, database)
+    client.submit(Submission(script_request(script), name, POOL, identity.to_comment()))
+    location.instance.report_runless_asset_event(
+        events.submitted_observation(identity, name, POOL, account=None, adopted=False)
+    )
+    return run, name
+
+
+def test_job_of_a_run_that_died_is_recorded_by_the_sensor(
+    locate: Locate, client: SpcsClient, resource: SpcsJobResource
+) -> None:
+    """While its run is alive a finished job is left to it; once the run is gone it is not."""
+    location = locate(script_asset("a", "true", mode="blocking"))
+    run, name = start_beside(location, client, resource, "true")
     [_] = client.wait([name], poll_seconds=0.02)
 
     location.tick()
@@ -124,6 +140,39 @@ def test_job_of_a_run_that_died_is_recorded_by_the_sensor(
     assert len(location.materializations("a")) == 1
 
 
+@pytest.mark.parametrize("blocking", [True, False])
+@pytest.mark.parametrize("ends", [True, False])
+def test_job_dropped_while_its_run_is_alive_is_told_when_the_run_is_not(
+    locate: Locate,
+    client: SpcsClient,
+    resource: SpcsJobResource,
+    monkeypatch: pytest.MonkeyPatch,
+    blocking: bool,
+    ends: bool,
+) -> None:
+    """It is left to its run, and not forgotten over that, whether the run ends or hangs."""
+    monkeypatch.setattr("dagster_spcs.tick.CLOCK_SLACK", timedelta())  # as if it was long ago
+    location = locate(script_asset("a", "true"))
+    location.tick()
+    run, name = start_beside(location, client, resource, "sleep 60", blocking=blocking)
+    location.tick()
+    client.drop(name)
+    for _ in range(3):
+        location.tick()
+    assert len(location.observations("a")) == 1
+
+    if ends:
+        location.instance.report_run_failed(run)
+    else:
+        cursor = location.cursor
+        location = locate(script_asset("a", "true"), hold_seconds=0)
+        location.cursor = cursor
+    for _ in range(3):
+        location.tick()
+    told = [each.metadata[events.STATUS].value for each in location.observations("a")]
+    assert told == ["DELETED", "SUBMITTED"]
+
+
 def test_job_of_a_run_that_only_seems_alive(
     locate: Locate, client: SpcsClient, resource: SpcsJobResource, emulator: Emulator
 ) -> None:
@@ -131,16 +180,7 @@ def test_job_of_a_run_that_only_seems_alive(
     emulator.faults.clock_offset = timedelta(hours=-2)
     try:
         location = locate(script_asset("a", "true", mode="blocking"))
-        run = location.instance.create_run_for_job(
-            location._definitions.resolve_implicit_global_asset_job_def(),
-            status=dg.DagsterRunStatus.STARTED,
-        )
-        identity = JobIdentity(
-            asset=("a",), run_id=run.run_id, blocking=True, submitted=datetime.now(timezone.utc)
-        )
-        database, schema = resource.place()
-        name = JobName("DAGSTER_A_KILLED", schema, database)
-        client.submit(Submission(script_request("true"), name, POOL, identity.to_comment()))
+        _, name = start_beside(location, client, resource, "true")
         [_] = client.wait([name], poll_seconds=0.02)
 
         location.tick()
