@@ -11,6 +11,9 @@ from dagster_spcs.errors import InvalidName, SpcsError
 from dagster_spcs.names import JobName, choose_job_name, split_name
 from dagster_spcs.reports import MetadataSource
 
+NETWORK_TIMEOUT_SECONDS = 20
+"""How long the connector repeats a request that is not answered, unless told otherwise."""
+
 
 class SpcsJobResource(dg.ConfigurableResource[Any]):
     """Runs job services on Snowpark Container Services.
@@ -129,15 +132,30 @@ class SpcsJobResource(dg.ConfigurableResource[Any]):
         # Imported here because the connector is costly and most processes never connect.
         from dagster_spcs.session import SnowflakeSession
 
-        get_connection: Any = getattr(self.snowflake, "get_connection", None)
-        if get_connection is None:
+        if not hasattr(self.snowflake, "get_connection"):
             raise TypeError(
                 f"SpcsJobResource.snowflake is a {type(self.snowflake).__name__}, which has no"
                 " get_connection(); give it a dagster_snowflake.SnowflakeResource"
             )
         return SpcsClient(
-            SnowflakeSession(get_connection), patience_seconds=patience_seconds, on_retry=on_retry
+            SnowflakeSession(_with_timeout(self.snowflake).get_connection),
+            patience_seconds=patience_seconds,
+            on_retry=on_retry,
         )
+
+
+def _with_timeout(snowflake: Any) -> Any:
+    """Return the Snowflake resource, giving up a statement that the account does not answer.
+
+    Without a ``network_timeout`` the connector repeats a request for ever, and who waits for it
+    never learns of an outage. It can only be given when connecting. Another kind of resource, and
+    one that has its own, is returned as it is.
+    """
+    fields = type(snowflake).model_fields
+    if "network_timeout" not in fields or snowflake.network_timeout is not None:
+        return snowflake
+    values = {field.alias or name: getattr(snowflake, name) for name, field in fields.items()}
+    return type(snowflake)(**{**values, "network_timeout": NETWORK_TIMEOUT_SECONDS})
 
 
 def _single(name: str) -> str:

@@ -15,11 +15,17 @@ import pytest
 from dagster_spcs import JobRequest, events, spcs_job_asset
 from dagster_spcs.client import SpcsClient, Submission
 from dagster_spcs.emulator import Emulator
+from dagster_spcs.errors import ConnectionFailed
 from dagster_spcs.identity import JobIdentity
 from dagster_spcs.names import JobName
 from dagster_spcs.resource import SpcsJobResource
 from dagster_spcs.status import JobStatus
-from tests.integration.conftest import Location, script_asset, script_request
+from tests.integration.conftest import (
+    Location,
+    script_asset,
+    script_request,
+    snowflake_resource,
+)
 from tests.support.emulators import POOL
 
 Locate = Callable[..., Location]
@@ -371,3 +377,24 @@ def test_check_alone_tells_of_the_last_job(locate: Locate) -> None:
     [failed] = location.check(key).get_asset_check_evaluations()
     assert (failed.passed, failed.severity) == (False, dg.AssetCheckSeverity.ERROR)
     assert "ended FAILED" in failed.description
+
+
+# The connector asks, on a thread of its own, for the abort of what timed out, and cannot.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize(("ours", "own"), [(1, None), (600, 1)])
+def test_outage_of_an_open_session_is_told(
+    emulator: Emulator,
+    schema: str,
+    monkeypatch: pytest.MonkeyPatch,
+    ours: int,
+    own: int | None,
+) -> None:
+    """The connector by itself would repeat a request until the account is back, and say nothing."""
+    monkeypatch.setattr("dagster_spcs.resource.NETWORK_TIMEOUT_SECONDS", ours)
+    configured = snowflake_resource(emulator, schema, login_timeout=1, network_timeout=own)
+    resource = SpcsJobResource(snowflake=configured, compute_pool=POOL)
+    with resource.get_client(patience_seconds=0) as client:
+        assert client.list(database="LAB", schema=schema) == []
+        with emulator.faults.outage(), pytest.raises(ConnectionFailed):
+            client.list(database="LAB", schema=schema)
+        assert client.list(database="LAB", schema=schema) == []
