@@ -12,6 +12,7 @@ class CodeLocation:
     """Its assets, with their partitions, checks and metadata."""
 
     def __init__(self, repository: dg.RepositoryDefinition, instance: dg.DagsterInstance) -> None:
+        self._repository = repository
         self._graph = repository.asset_graph
         self._instance = instance
 
@@ -44,6 +45,11 @@ class CodeLocation:
         """Whether an asset has the check that tells of its jobs."""
         key = dg.AssetCheckKey(dg.AssetKey(list(asset)), events.CHECK_NAME)
         return key in self._graph.asset_check_keys
+
+    def op_name(self, asset: Sequence[str]) -> str:
+        """Return the name of the op that makes an asset: its place in a run's configuration."""
+        name: str = self._repository.assets_defs_by_key[dg.AssetKey(list(asset))].node_def.name
+        return name
 
     def metadata(self, asset: Sequence[str], key: str) -> Any:
         """Return a value of an asset's definition metadata, None if there is none."""

@@ -1,5 +1,8 @@
 """What the sensor requests after a failed job: another attempt, or a run that fails."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import dagster as dg
 
 from dagster_spcs import events
@@ -9,19 +12,32 @@ from dagster_spcs.reports import JobReport
 from dagster_spcs.retries import Retry
 
 _SHOWN_LOG_BYTES = 4_000
+_OF_DAGSTER = ("dagster/", ".dagster/")
 
 
-def retry_request(retry: Retry, *, job_name: str | None = None) -> dg.RunRequest:
+def retry_request(
+    retry: Retry, failed: dg.DagsterRun | None, op_name: str, *, job_name: str | None = None
+) -> dg.RunRequest:
     """Return the run that makes another attempt; Dagster starts one run for its key, ever.
 
-    Without ``job_name`` it is a run of the assets that the sensor targets.
+    It has the tags of the run whose job failed, Dagster's own left out, and the configuration of
+    the asset's op. Without ``job_name`` it is a run of the assets that the sensor targets.
     """
+    created = "" if retry.created is None else f"{retry.created.timestamp():.6f}"
+    parts = [f"retry {retry.attempt} after {retry.after}", created, retry.partition or ""]
+    tags = {} if failed is None else failed.tags
+    config: Mapping[str, Any] = {} if failed is None else failed.run_config
+    ops = config.get("ops", {})
     return dg.RunRequest(
-        run_key=f"retry {retry.attempt} after {retry.after} {retry.partition or ''}".rstrip(),
+        run_key=" ".join(part for part in parts if part),
         job_name=job_name,
         asset_selection=[dg.AssetKey(list(retry.asset))],
         partition_key=retry.partition,
-        tags={events.ATTEMPT_TAG: str(retry.attempt)},
+        run_config={"ops": {op_name: ops[op_name]}} if op_name in ops else None,
+        tags={
+            **{key: tags[key] for key in tags if not key.startswith(_OF_DAGSTER)},
+            events.ATTEMPT_TAG: str(retry.attempt),
+        },
     )
 
 

@@ -80,7 +80,14 @@ class FollowUps:
         due, waiting = take_due([*retries, *self._retries], self._now)
         job_name = RETRY_JOB.name if self._failure_runs else None
         attempts = [
-            retry_request(retry, job_name=job_name) for retry in due if self._is_wanted(retry, made)
+            retry_request(
+                retry,
+                self._instance.get_run_by_id(retry.run_id) if retry.run_id else None,
+                self._location.op_name(retry.asset),
+                job_name=job_name,
+            )
+            for retry in due
+            if self._is_wanted(retry, made)
         ]
         return [*self._requests, *attempts], waiting
 

@@ -23,6 +23,8 @@ class Retry(BaseModel):
     """The failed job's name: with the attempt, what makes the request unique."""
     created: datetime | None = None
     """When the failed job was created: a later one that succeeds makes the attempt needless."""
+    run_id: str = ""
+    """The run that started the failed job: the attempt is made with its configuration."""
 
 
 class RetryRule(BaseModel):
@@ -57,6 +59,7 @@ def next_attempt(
         attempt=identity.attempt + 1,
         after=report.job.name.name,
         created=report.job.created_on,
+        run_id=identity.run_id,
     )
 
 

@@ -470,6 +470,49 @@ def test_retry_waits_for_its_time_and_is_not_asked_twice(locate: Locate) -> None
     assert not location.tick().run_requests
 
 
+def test_retry_has_the_failed_run_s_config_and_tags(locate: Locate) -> None:
+    """Another attempt is made with what the first one was told, and can be started at all."""
+
+    class Options(dg.Config):
+        word: str
+
+    @spcs_job_asset(max_retries=1, retry_delay_seconds=0)
+    def a(config: Options) -> JobRequest:
+        return script_request(f"echo {config.word}; exit 1")
+
+    location = locate(a, script_asset("b", "true"))
+    config = {"ops": {"a": {"config": {"word": "told"}}}}
+    assert location.run("a", "b", run_config=config, tags={"team": "x"}).success
+    requests: list[dg.RunRequest] = []
+    while not requests:
+        requests += location.tick().run_requests
+
+    [request] = requests
+    again = location.run("a", run_config=request.run_config, tags=request.tags)
+    assert again.success
+    assert (request.tags["team"], request.tags[events.ATTEMPT_TAG]) == ("x", "1")
+    location.tick_until(lambda: len(location.observations("a")) == 4)
+    assert "told" in location.observations("a")[0].metadata[events.LOG].value
+
+
+def test_retry_of_a_name_that_was_used_before(locate: Locate, client: SpcsClient) -> None:
+    """A job under the name of an earlier one that was dropped has a retry of its own."""
+    location = locate(
+        requested_asset(
+            "a", script_request("exit 1", name="DAGSTER_MINE"), max_retries=1, retry_delay_seconds=0
+        )
+    )
+    keys = set()
+    for number in (1, 2):
+        location.run("a")
+        requests: list[dg.RunRequest] = []
+        while not requests:
+            requests += location.tick().run_requests
+        keys.add(requests[0].run_key)
+        assert len(keys) == number
+        client.drop(JobName.parse(location.observations("a")[0].metadata[events.JOB_NAME].value))
+
+
 @pytest.mark.parametrize("ends", ["before the retry is due", "in the tick in which it is due"])
 def test_retry_is_not_made_after_a_newer_success(locate: Locate, tmp_path: Path, ends: str) -> None:
     """Who has made the asset by hand meanwhile does not pay for another attempt."""
