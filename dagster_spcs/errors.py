@@ -28,6 +28,8 @@ import textwrap
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from dagster_spcs.status import JobStatus
+
 if TYPE_CHECKING:
     from dagster_spcs.names import JobName
     from dagster_spcs.records import JobRecord
@@ -136,15 +138,24 @@ class UnexpectedAnswer(SpcsError):
 class JobFailed(SpcsError):
     """A job ended in another status than DONE."""
 
-    def __init__(self, job: "JobRecord", exit_codes: Mapping[str, int], last_lines: str) -> None:
+    def __init__(
+        self,
+        job: "JobRecord",
+        exit_codes: Mapping[str, int],
+        last_lines: str,
+        *,
+        ending: str | None = None,
+    ) -> None:
         self.job = job
         self.exit_codes = dict(exit_codes)
         self.last_lines = last_lines
         codes = ", ".join(f"{where}: {code}" for where, code in self.exit_codes.items())
+        ending = ending or f"ended {job.status.value}"
+        kept = f"\nThe service is kept for a look; remove it with: DROP SERVICE {job.name.sql}"
         super().__init__(
-            f"Job {job.name} ended {job.status.value}; exit codes: {codes or 'none'}."
-            f" Its last lines:\n{textwrap.indent(last_lines or '(no output)', '  ')}\n"
-            f"The service is kept for a look; remove it with: DROP SERVICE {job.name.sql}"
+            f"Job {job.name} {ending}; exit codes: {codes or 'none'}."
+            f" Its last lines:\n{textwrap.indent(last_lines or '(no output)', '  ')}"
+            f"{'' if job.status is JobStatus.DELETED else kept}"
         )
 
 

@@ -247,14 +247,7 @@ def _instances_table(report: JobReport) -> dg.TableMetadataValue:
 def failure_text(report: JobReport) -> str:
     """Return why a job counts as failed, in one sentence."""
     codes = ", ".join(f"{where} exited {code}" for where, code in report.exit_codes.items() if code)
-    detail = f" ({codes})" if codes else ""
-    if report.timed_out:
-        return f"Job {report.job.name} timed out and was cancelled{detail}"
-    if report.job.status is JobStatus.DELETED:
-        return f"Job {report.job.name} was dropped by somebody before its end was seen"
-    if report.job.status is JobStatus.CANCELLED:
-        return f"Job {report.job.name} was cancelled by somebody{detail}"
-    return f"Job {report.job.name} ended {report.status_text}{detail}"
+    return f"Job {report.job.name} {report.ending}{f' ({codes})' if codes else ''}"
 
 
 def finished_events(report: JobReport, identity: JobIdentity, metadata: Metadata) -> list[Event]:

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, cast
 
 import dagster as dg
@@ -14,9 +15,9 @@ from dagster_spcs.errors import JobFailed, ObjectNotFound, SpcsError
 from dagster_spcs.launch import LaunchedJob, Place, PlannedJob, launch, name_of
 from dagster_spcs.logtext import plain
 from dagster_spcs.names import JobName
-from dagster_spcs.pipes_context import MESSAGES, with_environment
+from dagster_spcs.pipes_context import MESSAGES, tell, with_environment
 from dagster_spcs.records import JobRecord
-from dagster_spcs.reports import JobReport
+from dagster_spcs.reports import JobReport, ran_out_of_time
 from dagster_spcs.request import JobRequest
 from dagster_spcs.resource import SpcsJobResource
 from dagster_spcs.waiting import compute_log, gather_whole, wait_and_stream
@@ -90,7 +91,8 @@ class PipesSpcsClient(dg.ConfigurableResource[Any], dg.PipesClient):
             context: of the op or asset that runs.
             request: the job; its specification must be a ``ServiceSpec``.
             extras: what the container is told besides; JSON values.
-            context_injector: another way than the environment to tell the container.
+            context_injector: another way to tell the container than the environment, and the
+                stage for what is too large for it.
 
         Raises:
             dagster.Failure: if the job ends in another status than DONE.
@@ -109,7 +111,10 @@ class PipesSpcsClient(dg.ConfigurableResource[Any], dg.PipesClient):
                 on_retry=lambda error: context.log.warning(f"Trying again: {error}"),
             ) as client,
         ):
-            told = with_environment(request, session.get_bootstrap_env_vars())
+            if context_injector is None:
+                told = tell(request, session.context_data, client, self.spcs.pipes_stage)
+            else:
+                told = with_environment(request, session.get_bootstrap_env_vars())
             planned = self._planned(context, request, told)
             place = Place(*self.spcs.place(), self.spcs.prefix())
             name = name_of(place, planned)
@@ -136,10 +141,12 @@ class PipesSpcsClient(dg.ConfigurableResource[Any], dg.PipesClient):
                 last_lines=self.spcs.log_lines,
                 pipes={job.name},
             )
+            report = replace(report, timed_out=ran_out_of_time(record, job.identity))
             reader.deliver(report)
         if not report.succeeded:
             last_lines = plain(report.log.lines, _FAILURE_LOG_BYTES)
-            raise dg.Failure(str(JobFailed(record, report.exit_codes, last_lines)))
+            failure = JobFailed(record, report.exit_codes, last_lines, ending=report.ending)
+            raise dg.Failure(str(failure))
         metadata = events.job_metadata(report, job.identity, account=self.spcs.account())
         return dg.PipesClientCompletedInvocation(session, metadata=metadata)
 

@@ -64,6 +64,17 @@ class JobReport:
         return self.job.status.is_success and not self.timed_out
 
     @property
+    def ending(self) -> str:
+        """How the job ended, as what follows its name in a sentence."""
+        if self.timed_out:
+            return "timed out and was cancelled"
+        if self.job.status is JobStatus.DELETED:
+            return "was dropped by somebody before its end was seen"
+        if self.job.status is JobStatus.CANCELLED:
+            return "was cancelled by somebody"
+        return f"ended {self.status_text}"
+
+    @property
     def replicas(self) -> int:
         """Instances the job was asked for."""
         return self.job.replicas if self.history is None else self.history.replicas

@@ -272,7 +272,7 @@ class _Run:
         metadata = events.job_metadata(report, identity, account=self._resource.account())
         if not report.succeeded:
             last_lines = plain(report.log.lines, _FAILURE_LOG_BYTES)
-            failure = JobFailed(report.job, report.exit_codes, last_lines)
+            failure = JobFailed(report.job, report.exit_codes, last_lines, ending=report.ending)
             self._failures.append((key, identity.partition, failure))
         events_made = events.finished_events(report, identity, metadata)
         own = events_made[0]

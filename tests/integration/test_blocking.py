@@ -22,11 +22,12 @@ from dagster_spcs.resource import SpcsJobResource
 from dagster_spcs.status import JobStatus
 from tests.integration.conftest import (
     Location,
+    requested_asset,
     script_asset,
     script_request,
     snowflake_resource,
 )
-from tests.support.emulators import POOL
+from tests.support.emulators import POOL, until
 
 Locate = Callable[..., Location]
 
@@ -377,6 +378,58 @@ def test_check_alone_tells_of_the_last_job(locate: Locate) -> None:
     [failed] = location.check(key).get_asset_check_evaluations()
     assert (failed.passed, failed.severity) == (False, dg.AssetCheckSeverity.ERROR)
     assert "ended FAILED" in failed.description
+
+
+def failure_of(result: dg.ExecuteInProcessResult) -> str:
+    """Return what a failed run says of its reason."""
+    [failed] = [event for event in result.all_events if event.is_step_failure]
+    return str(failed.step_failure_data.user_failure_data.description)
+
+
+def test_blocking_run_ends_when_its_job_times_out(
+    locate: Locate, emulator: Emulator, schema: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It reads the log, cancels the job at its deadline, and fails with that reason."""
+    request = script_request("echo so far; exec sleep 60", timeout=timedelta(seconds=0.5))
+    location = locate(requested_asset("a", request, mode="blocking"))
+    before = len(emulator.statements)
+
+    result = location.run("a")
+
+    assert not result.success
+    assert "timed out and was cancelled" in failure_of(result)
+    assert "so far" in capfd.readouterr().out
+    sent = [each.text for each in emulator.statements[before:] if schema in each.text]
+    cancelled = next(at for at, text in enumerate(sent) if "SPCS_CANCEL_JOB" in text)
+    assert any("GET_SERVICE_LOGS" in text for text in sent[:cancelled])
+    location.tick()
+    assert location.materializations("a") == []
+    told = [each.metadata[events.STATUS].value for each in location.observations("a")]
+    assert told == ["TIMED_OUT", "SUBMITTED"]
+
+
+@pytest.mark.parametrize(
+    ("end", "told"),
+    [
+        pytest.param(SpcsClient.cancel, "was cancelled by somebody", id="cancelled"),
+        pytest.param(SpcsClient.drop, "was dropped by somebody", id="dropped"),
+    ],
+)
+def test_blocking_run_tells_who_ended_its_job(
+    locate: Locate,
+    client: SpcsClient,
+    end: Callable[[SpcsClient, JobName], None],
+    told: str,
+) -> None:
+    """A job that another one ended is not told as a failure of its own."""
+    location = locate(script_asset("a", "exec sleep 60", mode="blocking"))
+    results: list[dg.ExecuteInProcessResult] = []
+    run = threading.Thread(target=lambda: results.append(location.run("a")))
+    run.start()
+    until(lambda: location.observations("a"))
+    end(client, JobName.parse(location.observations("a")[0].metadata[events.JOB_NAME].value))
+    run.join()
+    assert told in failure_of(results[0])
 
 
 # The connector asks, on a thread of its own, for the abort of what timed out, and cannot.

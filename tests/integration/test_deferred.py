@@ -316,21 +316,6 @@ def test_job_past_its_deadline_is_cancelled_with_its_log_saved(
     assert len(location.observations("a")) == 2
 
 
-def test_blocking_run_ends_when_its_job_times_out(locate: Locate) -> None:
-    """A run that waits cancels its job at the deadline and fails with that reason."""
-    request = script_request("sleep 60", timeout=MOMENT)
-    location = locate(requested_asset("a", request, mode="blocking"))
-
-    assert not location.run("a").success
-
-    assert location.materializations("a") == []
-    location.tick()
-    assert [each.metadata[events.STATUS].value for each in location.observations("a")] == [
-        "TIMED_OUT",
-        "SUBMITTED",
-    ]
-
-
 @pytest.mark.parametrize("source", ["warehouse", "no-warehouse"])
 def test_job_dropped_at_work_is_told_as_dropped(
     locate: Locate, client: SpcsClient, source: str

@@ -301,6 +301,31 @@ def materialize(
     return dg.materialize([asset], resources=resources, instance=instance, raise_on_error=False)
 
 
+def test_client_tells_much_over_the_stage(
+    emulator: Emulator, schema: str, instance: dg.DagsterInstance
+) -> None:
+    """What is too large for the environment goes over a stage here too."""
+    with open_lab(emulator) as connection:
+        connection.cursor().execute(f"CREATE STAGE LAB.{schema}.CONTEXTS")
+    script = SPEAKER.replace("pipes.extras)", 'len(pipes.extras["words"]))')
+    asset = pipes_asset(speaker(script, extras={"words": [f"{n * n:x}" for n in range(40_000)]}))
+    staged = other_resource(emulator, schema, pipes_stage=f"@LAB.{schema}.CONTEXTS/runs")
+    result = materialize(asset, staged, instance)
+    assert result.success
+    [event] = result.asset_materializations_for_node("made")
+    assert "40000" in event.metadata[events.LOG].value
+
+
+def test_client_tells_that_its_job_timed_out(
+    resource: SpcsJobResource, instance: dg.DagsterInstance
+) -> None:
+    request = speaker("import time; time.sleep(60)", timeout=timedelta(seconds=0.5))
+    result = materialize(pipes_asset(request), resource, instance)
+    [failure] = [event for event in result.all_events if event.is_step_failure]
+    description = str(failure.step_failure_data.user_failure_data.description)
+    assert "timed out and was cancelled" in description
+
+
 def test_client_runs_a_job(
     resource: SpcsJobResource, instance: dg.DagsterInstance, capfd: pytest.CaptureFixture[str]
 ) -> None:
