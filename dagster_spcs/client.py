@@ -170,7 +170,8 @@ class SpcsClient:
         outcomes = self.concurrently(one, submissions, at_once=at_once)
         submitted = [outcome for outcome in outcomes if outcome is not None]
         if failed:
-            raise SubmissionFailed([each.name for each in submitted], failed)
+            names = [each.name for each in submitted]
+            raise SubmissionFailed(names, failed, submitted=submitted)
         return submitted
 
     def describe(self, name: JobName) -> JobRecord:

@@ -25,12 +25,13 @@ and read attributes; nothing in this library reads an error's meaning out of its
 """
 
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from dagster_spcs.status import JobStatus
 
 if TYPE_CHECKING:
+    from dagster_spcs.client import Submitted
     from dagster_spcs.names import JobName
     from dagster_spcs.records import JobRecord
 
@@ -188,11 +189,19 @@ class SubmissionFailed(SpcsError):
     Attributes:
         started: the jobs that are now in flight; they were not undone.
         failed: the error of each job that was not started.
+        submitted: what the client knows of the jobs in ``started``.
     """
 
-    def __init__(self, started: "list[JobName]", failed: "Mapping[JobName, SpcsError]") -> None:
+    def __init__(
+        self,
+        started: "list[JobName]",
+        failed: "Mapping[JobName, SpcsError]",
+        *,
+        submitted: "Sequence[Submitted]" = (),
+    ) -> None:
         self.started = started
         self.failed = dict(failed)
+        self.submitted = submitted
         lines = [
             f"  {name}: {(str(error) or type(error).__name__).splitlines()[0]}"
             for name, error in failed.items()

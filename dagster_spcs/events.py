@@ -246,7 +246,9 @@ def _instances_table(report: JobReport) -> dg.TableMetadataValue:
 
 def failure_text(report: JobReport) -> str:
     """Return why a job counts as failed, in one sentence."""
-    codes = ", ".join(f"{where} exited {code}" for where, code in report.exit_codes.items() if code)
+    # Of a job that was dropped at work they are of no meaning.
+    known = report.exit_codes if report.job.status is not JobStatus.DELETED else {}
+    codes = ", ".join(f"{where} exited {code}" for where, code in known.items() if code)
     return f"Job {report.job.name} {report.ending}{f' ({codes})' if codes else ''}"
 
 

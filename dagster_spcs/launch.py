@@ -1,11 +1,11 @@
 """Starting the jobs of a step: names, identities, adoption, overlap."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Literal
 
-from dagster_spcs.client import SpcsClient, Submission
+from dagster_spcs.client import SpcsClient, Submission, Submitted
 from dagster_spcs.errors import InvalidName, JobNameInUse, SpcsError, SubmissionFailed
 from dagster_spcs.identity import JobIdentity
 from dagster_spcs.names import JobName, choose_job_name
@@ -115,6 +115,7 @@ def launch(
     *,
     at_once: int,
     is_retry: bool,
+    on_launch: Callable[[LaunchedJob], None] = lambda _: None,
 ) -> list[LaunchedJob]:
     """Submit the jobs concurrently and adopt those that stand there already.
 
@@ -125,6 +126,7 @@ def launch(
         at_once: how many statements may be in flight.
         is_retry: whether the step ran before; then an earlier job of the step that failed is
             followed by a new one, and any other one is adopted.
+        on_launch: is told of each job, also when others were not started.
 
     Raises:
         SubmissionFailed: if some were not started; it names those that were.
@@ -139,41 +141,45 @@ def launch(
             Submission(each.request, name_of(place, each), each.compute_pool, identity.to_comment())
             for each, identity in zip(pending, identities, strict=True)
         ]
+        submitted: Sequence[Submitted] = []
         try:
             submitted = client.submit_many(submissions, at_once=at_once)
         except SubmissionFailed as error:
-            raise SubmissionFailed(
-                [*(each.name for each in launched), *error.started], {**refused, **error.failed}
-            ) from error
+            submitted = error.submitted
+            refused |= error.failed
         except SpcsError as error:
-            if not launched and not refused:
-                raise
-            raise SubmissionFailed(
-                [each.name for each in launched], {**refused, submissions[0].name: error}
-            ) from error
+            refused[submissions[0].name] = error
+        known = {
+            submission.name: (each, identity)
+            for submission, each, identity in zip(submissions, pending, identities, strict=True)
+        }
         again: list[PlannedJob] = []
-        for each, identity, outcome in zip(pending, identities, submitted, strict=True):
+        for outcome in submitted:
+            each, identity = known[outcome.name]
             found = outcome.adopted
             if found is None:
                 launched.append(LaunchedJob(outcome.name, identity, each, adopted=False))
                 continue
             try:
-                known = _own(outcome.name, found, each)
+                own = _own(outcome.name, found, each)
                 if is_retry and found.status.is_final and not found.status.is_success:
                     if each.request.name is not None:
                         raise JobNameInUse(outcome.name, "the job that failed before still has it")
                     again.append(replace(each, attempt=each.attempt + 1))
                 else:
-                    launched.append(LaunchedJob(outcome.name, known, each, adopted=True))
+                    launched.append(LaunchedJob(outcome.name, own, each, adopted=True))
             except JobNameInUse as error:
                 refused[outcome.name] = error
         pending = again
+    order = {(each.asset, each.partition): index for index, each in enumerate(planned)}
+    launched.sort(key=lambda job: order[job.planned.asset, job.planned.partition])
+    for job in launched:
+        on_launch(job)
     if refused and not launched and len(refused) == 1:
         raise next(iter(refused.values()))
     if refused:
         raise SubmissionFailed([each.name for each in launched], refused)
-    order = {(each.asset, each.partition): index for index, each in enumerate(planned)}
-    return sorted(launched, key=lambda job: order[job.planned.asset, job.planned.partition])
+    return launched
 
 
 def _identity(planned: PlannedJob, place: Place) -> JobIdentity:

@@ -184,29 +184,30 @@ class _Run:
 
     def _launch(self, planned: Sequence[PlannedJob]) -> list[LaunchedJob]:
         try:
-            launched = launch(
+            return launch(
                 self._client,
                 self._place,
                 planned,
                 at_once=self._resource.submissions_at_once,
                 is_retry=self._context.op_execution_context.retry_number > 0,
+                on_launch=self._tell_of_start,
             )
         except SubmissionFailed as error:
             for name in error.started:
                 self._context.log.warning(f"{name} was started and goes on.")
             raise
-        for job in launched:
-            self._context.log_event(
-                events.submitted_observation(
-                    job.identity,
-                    job.name,
-                    job.planned.compute_pool,
-                    account=self._resource.account(),
-                    adopted=job.adopted,
-                    partitions=job.planned.partitions,
-                )
+
+    def _tell_of_start(self, job: LaunchedJob) -> None:
+        self._context.log_event(
+            events.submitted_observation(
+                job.identity,
+                job.name,
+                job.planned.compute_pool,
+                account=self._resource.account(),
+                adopted=job.adopted,
+                partitions=job.planned.partitions,
             )
-        return launched
+        )
 
     def _settle_overlap(self, planned: list[PlannedJob]) -> list[PlannedJob]:
         if self._step.overlap == "allow":

@@ -21,6 +21,7 @@ from dagster_spcs import (
     SubmissionFailed,
     events,
     spcs_job_asset,
+    spcs_job_multi_asset,
 )
 from dagster_spcs.client import SpcsClient
 from dagster_spcs.emulator import Emulator
@@ -196,6 +197,22 @@ def failure_text(result: dg.ExecuteInProcessResult) -> str:
         error = error.cause
     described = failure.step_failure_data.user_failure_data
     return "\n".join([*parts, str(described.description if described else "")])
+
+
+def test_started_job_is_told_beside_one_that_was_refused(locate: Locate) -> None:
+    """The page of the asset whose job runs shows it, though the step has failed."""
+    missing = ServiceSpec(containers=[Container(name="main", image="/no/such/image:1")])
+
+    @spcs_job_multi_asset(name="both", specs=[dg.AssetSpec("a"), dg.AssetSpec("b")])
+    def both() -> dict[str, JobRequest]:
+        return {"a": script_request("true"), "b": JobRequest(spec=missing)}
+
+    location = locate(both)
+    assert not location.run("a", "b").success
+    location.tick_until(lambda: location.materializations("a"))
+    [started] = location.observations("a")
+    assert started.metadata[events.STATUS].value == "SUBMITTED"
+    assert location.observations("b") == []
 
 
 @pytest.mark.parametrize(
