@@ -111,6 +111,7 @@ def spcs_job_asset(
             result_table=result_table,
             max_retries=max_retries,
             retry_delay_seconds=retry_delay_seconds,
+            resource_key=resource_key,
         )
         step = JobStep(
             build=lambda seen, arguments: {spec.key: call(function, seen, arguments)},

@@ -11,15 +11,25 @@ from dagster_spcs import events
 class CodeLocation:
     """Its assets, with their partitions, checks and metadata."""
 
-    def __init__(self, repository: dg.RepositoryDefinition, instance: dg.DagsterInstance) -> None:
+    def __init__(
+        self,
+        repository: dg.RepositoryDefinition,
+        instance: dg.DagsterInstance,
+        resource_key: str,
+    ) -> None:
+        self._resource_key = resource_key
         self._repository = repository
         self._graph = repository.asset_graph
         self._instance = instance
 
     def job_assets(self) -> list[dg.AssetKey]:
-        """Return the assets that are made by jobs."""
-        keys = sorted(self._graph.get_all_asset_keys())
-        return [key for key in keys if self._graph.get(key).metadata.get(events.JOB_ASSET)]
+        """Return the assets that are made by jobs of the sensor's resource."""
+        return [
+            key
+            for key in sorted(self._graph.get_all_asset_keys())
+            if self.metadata(key.path, events.JOB_ASSET)
+            and self.metadata(key.path, events.RESOURCE_KEY) in (None, self._resource_key)
+        ]
 
     def without(self, keys: Collection[dg.AssetKey]) -> set[dg.AssetKey]:
         """Return those of the keys that are no assets of this code location."""

@@ -30,6 +30,9 @@ class Cursor(BaseModel):
     version: Literal[1] = 1
     through: datetime | None = None
     settled: tuple[str, ...] = ()
+    absent: dict[str, datetime] = {}
+    """Settled ones that were not listed last time, each with the newest job's creation then: once
+    ``through`` is past that, they are settled without a mark."""
     newest: datetime | None = None
     """Creation time of the newest job seen."""
     in_flight: str = ""
@@ -51,7 +54,7 @@ class Cursor(BaseModel):
 
 def open_jobs(jobs: Sequence[JobRecord], cursor: Cursor) -> list[JobRecord]:
     """Return the listed jobs that are not settled."""
-    known = set(cursor.settled)
+    known = {*cursor.settled, *cursor.absent}
     return [
         job
         for job in jobs
@@ -118,9 +121,10 @@ def report_finished(
 def settle(jobs: Sequence[JobRecord], cursor: Cursor, fresh: Iterable[JobRecord]) -> Cursor:
     """Return the cursor after ``fresh``, some of the listed jobs, were reported."""
     opened = open_jobs(jobs, cursor)
-    settled_now = {*cursor.settled, *map(mark, fresh)}
+    settled_now = {*cursor.settled, *cursor.absent, *map(mark, fresh)}
     unsettled = [job for job in opened if mark(job) not in settled_now]
-    newest = max((job.created_on for job in jobs), default=cursor.newest)
+    seen = [job.created_on for job in jobs] + ([cursor.newest] if cursor.newest else [])
+    newest = max(seen, default=None)
     through = min(
         [job.created_on for job in unsettled] + ([newest - SLACK] if newest is not None else []),
         default=cursor.through,
@@ -134,9 +138,18 @@ def settle(jobs: Sequence[JobRecord], cursor: Cursor, fresh: Iterable[JobRecord]
             if mark(job) in settled_now and (through is None or job.created_on >= through)
         )
     )
+    absent = {
+        each: cursor.absent.get(each, newest)
+        for each in sorted(settled_now.difference(map(mark, jobs)))
+    }
     moved = {
         "through": through,
         "settled": settled,
+        "absent": {
+            each: last
+            for each, last in absent.items()
+            if last is not None and (through is None or through <= last)
+        },
         "newest": newest,
         "in_flight": _digest(unsettled),
     }

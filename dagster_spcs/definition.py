@@ -19,6 +19,7 @@ def job_asset_spec(
     result_table: str | None,
     max_retries: int,
     retry_delay_seconds: float,
+    resource_key: str,
 ) -> dg.AssetSpec:
     """Return the spec of an asset made by a job: marked, and with what the sensor has to know.
 
@@ -36,6 +37,7 @@ def job_asset_spec(
             events.JOB_ASSET: True,
             events.MAX_RETRIES: max_retries,
             events.RETRY_DELAY: retry_delay_seconds,
+            events.RESOURCE_KEY: resource_key,
         },
         tags={**spec.tags, events.JOB_ASSET: "true"},
         kinds=spec.kinds or _KINDS,

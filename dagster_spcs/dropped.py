@@ -39,6 +39,7 @@ def find_dropped(
     client: SpcsClient,
     keys: Iterable[dg.AssetKey],
     *,
+    is_ours: Callable[[JobName], bool],
     listed: Collection[JobName],
     since: datetime,
     listed_at: datetime,
@@ -53,7 +54,11 @@ def find_dropped(
     the history says, where it may be read, else DELETED.
     """
     started = sorted(
-        (start for key in keys for start in _without_end(instance, key, listed, since, listed_at)),
+        (
+            start
+            for key in keys
+            for start in _without_end(instance, key, is_ours, listed, since, listed_at)
+        ),
         key=lambda start: start.at,
     )
 
@@ -74,16 +79,24 @@ def find_dropped(
             asked.append((job, identity))
     answers = client.concurrently(is_gone, asked, at_once=_AT_ONCE)
     gone = [found for found, answer in zip(asked, answers, strict=True) if answer]
+    history: Mapping[JobName, HistoryRecord] = {}
     if source == "warehouse":
         try:
             history = client.last_history([job.name for job, _ in gone], since=since - CLOCK_SLACK)
         except StatementError:
             history = {}  # DELETED is what can be said without it
-        gone = [(_as_history_tells(job, history.get(job.name)), own) for job, own in gone]
+    known = [(job, identity, history.get(job.name)) for job, identity in gone]
+    # What the history knows as alive is there, though the role may not see it now.
+    unseen = {job.name for job, _, record in known if record is not None and record.is_alive}
+    left += [start for start in started if start.name in unseen]
     return Dropped(
-        gone,
+        [
+            (_as_history_tells(job, record), identity)
+            for job, identity, record in known
+            if job.name not in unseen
+        ],
         {start.name: start.partitions for start in started if start.partitions},
-        left[0].moment if left else None,
+        min((start.moment for start in left), default=None),
     )
 
 
@@ -113,7 +126,19 @@ class _Start:
 
     @property
     def name(self) -> JobName:
-        return JobName.parse(str(self.event.metadata[events.JOB_NAME].value))
+        # As it is told: nothing is quoted, and only the last two parts cannot have dots.
+        database, schema, name = self.text.rsplit(".", 2)
+        return JobName(name, schema, database)
+
+    @property
+    def text(self) -> str:
+        """The name as it stands in the event."""
+        return str(self.event.metadata[events.JOB_NAME].value)
+
+    @property
+    def run_id(self) -> str:
+        """The run that started it."""
+        return str(self.event.metadata[events.SUBMITTING_RUN].value)
 
     @property
     def partitions(self) -> tuple[str, ...]:
@@ -121,29 +146,29 @@ class _Start:
         told = self.event.metadata.get(events.PARTITIONS)
         return tuple(map(str, told.value or ())) if isinstance(told, dg.JsonMetadataValue) else ()
 
-    def has_ended(self, ends: Mapping[str | None, float]) -> bool:
-        """Whether an end of each partition was recorded since, or one of the whole."""
-        wanted = self.partitions or [self.event.partition]
-        return ends.get(None, 0.0) >= self.at or all(
-            ends.get(partition, 0.0) >= self.at for partition in wanted
-        )
+    def has_ended(self, ends: Sequence[tuple[float, events.JobEnd]]) -> bool:
+        """Whether an end of each partition was recorded, or one of the whole."""
+        # A run may find its own job again after the end; the name of another run's job may be used
+        # again, and then only what was recorded since is about this one.
+        told = {end.partition for at, end in ends if at >= self.at or end.run_id == self.run_id}
+        return None in told or told.issuperset(self.partitions or [self.event.partition])
 
 
 def _without_end(
     instance: dg.DagsterInstance,
     key: dg.AssetKey,
+    is_ours: Callable[[JobName], bool],
     listed: Collection[JobName],
     since: datetime,
     listed_at: datetime,
 ) -> list[_Start]:
     started: dict[str, _Start] = {}
-    ended: dict[str, dict[str | None, float]] = {}
+    ended: dict[str, list[tuple[float, events.JobEnd]]] = {}
 
     def take(at: float, event: JobEvent) -> None:
         end = events.end_told_by(event)
         if end is not None:
-            times = ended.setdefault(end.job_name, {})
-            times[end.partition] = max(at, times.get(end.partition, at))
+            ended.setdefault(end.job_name, []).append((at, end))
         elif isinstance(event, dg.AssetObservation) and events.JOB_NAME in event.metadata:
             name = str(event.metadata[events.JOB_NAME].value)
             # One that was submitted after the listing could not be in it.
@@ -152,13 +177,17 @@ def _without_end(
 
     for at, event in observations(instance, key, since.timestamp()):
         take(at, event)
-    unlisted = {name: start for name, start in started.items() if start.name not in listed}
+    unlisted = {
+        name: start
+        for name, start in started.items()
+        if is_ours(start.name) and start.name not in listed
+    }
     if unlisted:  # seldom; the materializations of an asset are much to read
         for at, event in materializations(
             instance, key, min(start.at for start in unlisted.values())
         ):
             take(at, event)
-    return [start for name, start in unlisted.items() if not start.has_ended(ended.get(name, {}))]
+    return [start for name, start in unlisted.items() if not start.has_ended(ended.get(name, ()))]
 
 
 def _records(start: _Start) -> tuple[JobRecord, JobIdentity]:
@@ -177,7 +206,8 @@ def _records(start: _Start) -> tuple[JobRecord, JobIdentity]:
     identity = JobIdentity(
         asset=tuple(start.event.asset_key.path),
         partition=start.event.partition,
-        run_id=str(metadata[events.SUBMITTING_RUN]),
+        run_id=start.run_id,
+        blocking=metadata.get(events.WAITED_FOR) is True,
         attempt=int(str(metadata[events.ATTEMPT])),
         submitted=start.moment,
         batch=bool(start.partitions),

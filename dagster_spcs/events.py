@@ -44,6 +44,8 @@ PARTITIONS = "dagster_spcs/partitions"
 INSTANCES = "dagster_spcs/instances"
 ATTEMPT = "dagster_spcs/attempt"
 SUBMITTING_RUN = "dagster_spcs/submitting_run"
+WAITED_FOR = "dagster_spcs/waited_for"
+"""Of a job that was started: whether its run waits for it."""
 LOG = "dagster_spcs/log"
 LOG_LINES = "dagster_spcs/log_lines"
 ERROR_LINES = "dagster_spcs/error_lines"
@@ -53,6 +55,7 @@ ROW_COUNT = "dagster/row_count"
 COLUMN_SCHEMA = "dagster/column_schema"
 RELATION = "dagster/relation_identifier"
 
+RESOURCE_KEY = "dagster_spcs/resource_key"
 JOB_ASSET = "dagster_spcs/job_asset"
 """Definition metadata and tag that mark a job asset."""
 RESULT_TABLE = "dagster_spcs/result_table"
@@ -92,6 +95,8 @@ class JobEnd:
     status: str
     created: float
     partition: str | None = None
+    run_id: str = ""
+    """The run that started the job."""
 
     @property
     def succeeded(self) -> bool:
@@ -114,6 +119,7 @@ def end_told_by(event: dg.AssetMaterialization | dg.AssetObservation) -> JobEnd 
         status=str(metadata[STATUS].value),
         created=float(str(metadata[CREATED].value)),
         partition=event.partition,
+        run_id=str(metadata[SUBMITTING_RUN].value) if SUBMITTING_RUN in metadata else "",
     )
 
 
@@ -148,6 +154,7 @@ def submitted_observation(
         COMPUTE_POOL: pool,
         ATTEMPT: identity.attempt,
         SUBMITTING_RUN: dg.MetadataValue.dagster_run(identity.run_id),
+        WAITED_FOR: identity.blocking,
     }
     if partitions:
         metadata[PARTITIONS] = dg.MetadataValue.json(list(partitions))

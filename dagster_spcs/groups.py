@@ -105,6 +105,7 @@ def spcs_job_multi_asset(
                     result_table=tables.get(spec.key),
                     max_retries=max_retries,
                     retry_delay_seconds=retry_delay_seconds,
+                    resource_key=resource_key,
                 )
                 for spec in specs
             ],

@@ -4,14 +4,16 @@ Snowflake is the only place where jobs in flight are recorded: whoever lists the
 from this, on any machine and after any crash, which asset a job belongs to and who started it.
 """
 
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 MAX_COMMENT = 4000
 """Longest comment sent, in characters. Snowflake's own limit is not on the pages read."""
 _KIND = "dagster-spcs"
+_FIRST = datetime(1980, 1, 1, tzinfo=timezone.utc)
+"""What tells of an earlier time was not written here, and could not be reckoned with."""
 
 
 class JobIdentity(BaseModel):
@@ -41,6 +43,13 @@ class JobIdentity(BaseModel):
     """Whether each instance makes a partition of its own; which ones its specification tells."""
     note: str | None = Field(default=None, alias="c")
     """The comment the user asked for."""
+
+    @field_validator("submitted", "deadline")
+    @classmethod
+    def _is_a_moment(cls, value: datetime | None) -> datetime | None:
+        if value is not None and (value.tzinfo is None or value < _FIRST):
+            raise ValueError("a time with its zone, of our days")
+        return value
 
     def to_comment(self) -> str:
         """Return the COMMENT; a long note is cut so that the whole stays in ``MAX_COMMENT``.

@@ -142,6 +142,11 @@ class HistoryRecord:
     containers: tuple[ContainerRecord, ...]
     replicas: int
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether the job is neither over nor dropped."""
+        return self.deleted is None and not self.status.is_final
+
     @classmethod
     def from_row(cls, row: Row) -> "HistoryRecord":
         """Read a row; OBJECT columns reach Python as JSON text."""

@@ -6,7 +6,7 @@ SHOW SERVICE CONTAINERS and SYSTEM$GET_SERVICE_LOGS of each job.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from dagster_spcs.client import SpcsClient
@@ -27,6 +27,8 @@ from dagster_spcs.status import JobStatus
 _AT_ONCE = 8
 _NODE_LOG_IS_CUT = 80 * 1024
 """Bytes below which the node's log, cut at 100 KB of whole lines of 16 KiB, is whole."""
+_SUBMITTED_WITHIN = timedelta(seconds=30)
+"""From the identity's time of submission to the job's creation."""
 _NO_ROW = "history: it has no row of this job"
 _GONE = "log: the job was dropped before it was read"
 MetadataSource = Literal["warehouse", "no-warehouse"]
@@ -126,8 +128,13 @@ def read_history(client: SpcsClient, jobs: Sequence[JobRecord]) -> History:
 
 def ran_out_of_time(job: JobRecord, identity: JobIdentity) -> bool:
     """Whether a job was cancelled because of its deadline, not by somebody's wish."""
+    if identity.deadline is None:
+        return False
     cancelled = job.status in (JobStatus.CANCELLING, JobStatus.CANCELLED)
-    return cancelled and identity.deadline is not None and job.updated_on >= identity.deadline
+    # Durations, because the account's clock and Dagster's may be minutes apart.
+    given = identity.deadline - identity.submitted
+    slack = min(_SUBMITTED_WITHIN, given / 2)
+    return cancelled and job.updated_on - job.created_on >= given - slack
 
 
 def note(report: JobReport, what: str, error: SpcsError) -> JobReport:

@@ -42,13 +42,14 @@ def next_attempt(
     """Return the attempt that follows a failed job, None if none does.
 
     The delay doubles with each attempt. A job that a person cancelled or dropped is not started
-    again, and neither is one whose run waited for it: that run has its own retry policy.
+    again, nor is one that others started, nor one whose run waited for it: that run has its own
+    retry policy.
     """
     by_a_person = not report.timed_out and report.job.status in (
         JobStatus.CANCELLED,
         JobStatus.DELETED,
     )
-    if report.succeeded or by_a_person or identity.blocking:
+    if report.succeeded or by_a_person or identity.blocking or not identity.run_id:
         return None
     if identity.attempt >= rule.max_retries:
         return None

@@ -79,6 +79,7 @@ def build_spcs_polling_sensor(
                 client,
                 resource,
                 source,
+                resource_key=resource_key,
                 hold=timedelta(seconds=hold_seconds),
                 failure_runs=failure_runs,
                 observed=observed,

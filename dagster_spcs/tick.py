@@ -21,7 +21,7 @@ from dagster_spcs.cursor import (
     settle,
 )
 from dagster_spcs.dropped import Dropped, find_dropped
-from dagster_spcs.errors import StatementError, UnexpectedAnswer
+from dagster_spcs.errors import ObjectNotFound, StatementError, UnexpectedAnswer
 from dagster_spcs.follow_ups import FollowUps
 from dagster_spcs.identity import JobIdentity
 from dagster_spcs.names import JobName
@@ -62,6 +62,7 @@ class Tick:
         resource: SpcsJobResource,
         source: MetadataSource,
         *,
+        resource_key: str,
         hold: timedelta,
         failure_runs: bool,
         observed: ObservedJobs,
@@ -74,7 +75,7 @@ class Tick:
         self._source = source
         self._now = datetime.now(timezone.utc)
         assert context.repository_def is not None, "a sensor is evaluated in its code location"
-        self._location = CodeLocation(context.repository_def, context.instance)
+        self._location = CodeLocation(context.repository_def, context.instance, resource_key)
         self._follow_ups = FollowUps(
             context.instance,
             self._location,
@@ -119,12 +120,15 @@ class Tick:
         self._recorded = RecordedEnds(
             self._context.instance,
             [
-                (identity, searched_from(identity, cursor, CLOCK_SLACK))
-                for _, identity in (*dropped.jobs, *(found[job.name] for job in over))
+                *((identity, identity.submitted) for _, identity in dropped.jobs),
+                *(
+                    (identity, searched_from(identity, cursor, CLOCK_SLACK))
+                    for _, identity in (found[job.name] for job in over)
+                ),
             ],
         )
         self._report_dropped(dropped)
-        known = self._known([found[job.name] for job in over])
+        known = self._known([found[job.name] for job in over], cursor)
         cursor = settle(jobs, cursor, known)
         self._read_history([job for job in over if job not in known][:max_completions])
         while self._told < max_completions and time.monotonic() - begun < max_seconds:
@@ -161,13 +165,20 @@ class Tick:
         if self._source == "warehouse" and len(ended) > _BATCH[self._source]:
             self._history = read_history(self._client, ended)
 
+    def _is_ours(self, name: JobName) -> bool:
+        """Whether a job of this name is one that the sensor's resource starts."""
+        place = (name.database, name.schema)
+        return place == self._resource.place() and name.name.startswith(
+            f"{self._resource.prefix()}_"
+        )
+
     def _of_this_location(self, jobs: Sequence[JobRecord]) -> dict[JobName, Found]:
         known = {tuple(key.path) for key in self._location.job_assets()}
         found = {}
         strangers = 0
         for job in jobs:
             identity = JobIdentity.from_comment(job.comment)
-            is_ours = job.name.name.startswith(f"{self._resource.prefix()}_")
+            is_ours = self._is_ours(job.name)
             if identity is None:
                 identity = self._observed.identity_of(job)
                 if identity is not None:
@@ -260,7 +271,10 @@ class Tick:
             # One that was started and dropped since then was never listed.
             looked = cursor.looked - CLOCK_SLACK
             ran = dg.RunsFilter(updated_after=looked)
-            if self._context.instance.get_run_records(ran, limit=1):
+            at_work = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])
+            if any(
+                self._context.instance.get_run_records(each, limit=1) for each in (ran, at_work)
+            ):
                 since.append(looked)
         if cursor.dropped_since is not None:
             since.append(cursor.dropped_since - timedelta(milliseconds=1))
@@ -270,6 +284,7 @@ class Tick:
             self._context.instance,
             self._client,
             self._location.job_assets(),
+            is_ours=self._is_ours,
             listed={job.name for job in listed},
             since=min(since),
             listed_at=self._now,
@@ -278,14 +293,18 @@ class Tick:
             is_left=lambda job, identity: self._is_left(job, identity, cursor),
         )
 
-    def _known(self, over: Sequence[Found]) -> set[JobRecord]:
+    def _known(self, over: Sequence[Found], cursor: Cursor) -> set[JobRecord]:
         """Return the jobs whose end is recorded; what follows a failure is requested again."""
         known = set()
         for job, identity in over:
             # What a job over several partitions told of each is known only after it was read.
             if not identity.batch and self._recorded.tell(job, identity):
                 report = JobReport(job, timed_out=ran_out_of_time(job, identity))
-                self._follow_ups.add_recorded(report, identity)
+                if searched_from(identity, cursor, CLOCK_SLACK) > identity.submitted:
+                    # The tick that recorded it did not save its cursor, nor request anything.
+                    self._follow_ups.add(report, identity)
+                else:
+                    self._follow_ups.add_recorded(report, identity)
                 known.add(job)
         return known
 
@@ -309,10 +328,10 @@ class Tick:
                 continue
             if ran_out_of_time(job, identity):
                 report = replace(report, timed_out=True)
-            if identity.batch:
-                self._record_batch(report, identity)
-            else:
+            if not identity.batch:
                 self._record(report, identity)
+            elif not self._record_batch(report, identity):
+                postponed.add(job.name)
         return postponed
 
     def _report_dropped(self, dropped: Dropped) -> None:
@@ -320,7 +339,9 @@ class Tick:
         names = {job.name for job, _ in dropped.jobs}
         reports = self._gather(dropped.jobs, gone=names)
         for report, (_, identity) in zip(reports, dropped.jobs, strict=True):
-            if identity.batch:
+            if not identity.batch and self._recorded.tell(report.job, identity):
+                self._follow_ups.add_recorded(report, identity)
+            elif identity.batch:
                 self._record_each(report, identity, dropped.partitions[report.job.name])
             else:
                 self._record(report, identity)
@@ -334,10 +355,16 @@ class Tick:
         self._follow_ups.add(report, identity)
         self._told += 1
 
-    def _record_batch(self, report: JobReport, identity: JobIdentity) -> None:
-        """Make the events of a job over several partitions: one each, and one verdict."""
+    def _record_batch(self, report: JobReport, identity: JobIdentity) -> bool:
+        """Make the events of a job over several partitions: one each, and one verdict.
+
+        Returns whether it could; of a job that was dropped just now only its start tells the
+        partitions, so it is left for the next tick.
+        """
         try:
             partitions = partitions_of(self._client.specification(report.job.name))
+        except ObjectNotFound:
+            return False
         except (StatementError, UnexpectedAnswer) as error:
             # An observation without a partition: a materialization of none would be wrong.
             if not self._recorded.tell(report.job, identity):
@@ -345,8 +372,9 @@ class Tick:
                 self._made.append(self._observation(report, identity))
                 self._made.append(events.check_evaluation(report, identity))
                 self._told += 1
-            return
+            return True
         self._record_each(report, identity, partitions)
+        return True
 
     def _record_each(
         self, report: JobReport, identity: JobIdentity, partitions: Sequence[str]

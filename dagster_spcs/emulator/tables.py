@@ -167,7 +167,7 @@ class Tables:
         found = self._fakesnow.duck_conn.cursor().execute(
             "SELECT 1 FROM information_schema.schemata"
             " WHERE upper(catalog_name) = ? AND upper(schema_name) = ?",
-            [database, schema],
+            [database.upper(), schema.upper()],  # DuckDB does not tell case apart
         )
         return found.fetchone() is not None
 

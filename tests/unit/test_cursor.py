@@ -170,6 +170,25 @@ def test_where_an_end_may_be_recorded(
     assert searched_from(identity, cursor, timedelta(minutes=5)) == at(since)
 
 
+def test_settled_job_that_is_away_for_a_while_is_not_reported_again() -> None:
+    """Its asset may be gone for one tick, or the role may not see it; then it is back."""
+    jobs = [running("LONG"), done("A", 30, 31), done("B", 60, 61)]
+    _, cursor = report_finished(jobs, Cursor(), limit=10)
+    for _ in range(3):
+        _, cursor = report_finished([], cursor, limit=10)
+    fresh, cursor = report_finished(jobs, cursor, limit=10)
+    assert fresh == []
+    assert cursor.absent == {}
+
+
+def test_what_is_away_for_good_is_forgotten() -> None:
+    """Jobs are dropped all the time; the cursor does not grow with them."""
+    cursor = Cursor()
+    for hour in range(100):
+        _, cursor = report_finished([done(f"J{hour}", hour * 60, hour * 60 + 1)], cursor, limit=10)
+    assert len(cursor.absent) <= 2
+
+
 def test_a_job_is_missing_once() -> None:
     """Before the first tick any may be; afterwards only one that was seen in flight."""
     assert one_is_missing([], Cursor())
