@@ -70,6 +70,7 @@ class SpcsJobComponent(dg.Component, dg.Model, dg.Resolvable):
     overlap: Literal["skip", "allow", "cancel_previous"] = "skip"
     result_table: str | None = None
     pipes: bool = False
+    batch: bool = False
     single_run_backfill: bool = False
     max_retries: int = 0
     retry_delay_seconds: float = 60.0
@@ -102,6 +103,7 @@ class SpcsJobComponent(dg.Component, dg.Model, dg.Resolvable):
             overlap=self.overlap,
             result_table=self.result_table,
             pipes=self.pipes,
+            batch=self.batch,
             backfill_policy=dg.BackfillPolicy.single_run() if self.single_run_backfill else None,
             max_retries=self.max_retries,
             retry_delay_seconds=self.retry_delay_seconds,

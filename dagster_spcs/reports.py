@@ -274,12 +274,13 @@ def _tables(
     try:
         facts = client.table_facts(sorted(set(filled.values())))
     except StatementError as error:
-        if len(filled) == 1:
-            [name] = filled
-            reports[name] = note(reports[name], "result table", error)
+        if len(set(filled.values())) == 1:
+            for name in filled:
+                reports[name] = note(reports[name], "result table", error)
             return
-        for name, table in filled.items():
-            _tables(client, reports, {name: table})
+        names = list(filled)
+        for half in (names[: len(names) // 2], names[len(names) // 2 :]):
+            _tables(client, reports, {name: filled[name] for name in half})
         return
     for name, table in filled.items():
         reports[name] = replace(reports[name], table=facts[table])

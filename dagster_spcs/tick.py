@@ -322,6 +322,8 @@ class Tick:
         for job, identity in fresh:
             report = reports[job.name]
             since = self._held_since.get(mark(job), self._now)
+            if report.goes_on and identity.deadline is not None and identity.deadline < self._now:
+                report = self._cancel_rest(report)
             if report.goes_on or (not report.is_whole and self._now - since < _LATE):
                 self._held_since[mark(job)] = since
                 postponed.add(job.name)
@@ -333,6 +335,17 @@ class Tick:
             elif not self._record_batch(report, identity):
                 postponed.add(job.name)
         return postponed
+
+    def _cancel_rest(self, report: JobReport) -> JobReport:
+        """Stop waiting for instances that work on beyond the deadline after another one failed.
+
+        Whether an account heeds the cancellation of a job that is FAILED is on no page read.
+        """
+        try:
+            self._client.cancel(report.job.name)
+        except StatementError as error:
+            self._context.log.error(f"{report.job.name} timed out and goes on: {error}")
+        return replace(report, is_whole=True, goes_on=False, timed_out=True)
 
     def _report_dropped(self, dropped: Dropped) -> None:
         """Make the events of jobs that are gone; nothing but the history knows of them."""

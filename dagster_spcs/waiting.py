@@ -115,6 +115,12 @@ def wait_and_stream(
     followers: dict[JobName, list[LogFollower]] = {}
     for follower in itertools.islice(all_followers, MOST_FOLLOWED):
         followers.setdefault(follower.name, []).append(follower)
+    others = sum(1 for _ in all_followers)
+    if others:
+        warn(
+            f"The logs of {MOST_FOLLOWED} containers are followed; the last lines of the {others}"
+            " others come with the events."
+        )
     told: set[JobName] = set()
     cancelled: set[JobName] = set()
 

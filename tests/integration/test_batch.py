@@ -1,12 +1,13 @@
 """Several partitions in one job: an instance each, an event each."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import dagster as dg
 import pytest
 
-from dagster_spcs import JobName, events, spcs_job_asset
+from dagster_spcs import JobName, JobRequest, events, spcs_job_asset
 from dagster_spcs.client import SpcsClient
 from tests.integration.conftest import Location, requested_asset, script_request
 
@@ -19,9 +20,13 @@ SECOND_FAILS = f'{SAY}; [ "$SNOWFLAKE_JOB_INDEX" != 1 ] && sleep 0.3'
 
 
 def batch_asset(script: str, **options: Any) -> dg.AssetsDefinition:
+    return batch_asset_of(script_request(script), **options)
+
+
+def batch_asset_of(request: JobRequest, **options: Any) -> dg.AssetsDefinition:
     return requested_asset(
         "a",
-        script_request(script),
+        request,
         batch=True,
         partitions_def=PARTITIONS,
         backfill_policy=dg.BackfillPolicy.single_run(),
@@ -98,6 +103,24 @@ def test_single_partition(locate: Locate) -> None:
     location.run("a", partition_key="p2")
     location.tick_until(lambda: recorded(location))
     assert '0 of ["p2"]' in recorded(location)["p2"][events.LOG].value
+
+
+def test_instances_that_work_on_past_the_deadline_are_told(
+    locate: Locate, client: SpcsClient
+) -> None:
+    """After one has failed the job is FAILED, and the others might work for ever."""
+    script = '[ "$SNOWFLAKE_JOB_INDEX" != 1 ] && exec sleep 600'
+    request = script_request(script, timeout=timedelta(seconds=1))
+    location = locate(batch_asset_of(request))
+    location.run("a", tags=RANGE)
+    name = JobName.parse(location.observations("a")[0].metadata[events.JOB_NAME].value)
+
+    location.tick_until(lambda: len(location.observations("a")) == 4)
+
+    ends = location.observations("a")[:-1]
+    client.drop(name)
+    assert {each.metadata[events.STATUS].value for each in ends} == {"TIMED_OUT"}
+    assert {each.partition for each in ends} == {"p1", "p2", "p3"}
 
 
 @pytest.mark.parametrize("lost", [False, True])
