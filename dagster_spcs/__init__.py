@@ -32,11 +32,13 @@ if TYPE_CHECKING:
     from dagster_spcs.pipes_client import PipesSpcsClient, PipesSpcsLogReader
     from dagster_spcs.records import (
         ContainerRecord,
+        EventRecord,
         HistoryRecord,
         InstanceRecord,
         JobLog,
         JobRecord,
         LogLine,
+        MetricRecord,
     )
     from dagster_spcs.request import JobRequest, SpecTemplate, StageFile
     from dagster_spcs.resource import SpcsJobResource
@@ -78,6 +80,7 @@ __all__ = [
     "ContainerRecord",
     "CorsSettings",
     "Endpoint",
+    "EventRecord",
     "EventTableConfig",
     "FunctionUnavailable",
     "HistoryRecord",
@@ -96,6 +99,7 @@ __all__ = [
     "LogExporters",
     "LogLine",
     "MetricConfig",
+    "MetricRecord",
     "NoCurrentSchema",
     "NotPrivileged",
     "ObjectExists",
@@ -164,11 +168,13 @@ _NAMES_BY_MODULE = {
     "pipes_client": ("PipesSpcsClient", "PipesSpcsLogReader"),
     "records": (
         "ContainerRecord",
+        "EventRecord",
         "HistoryRecord",
         "InstanceRecord",
         "JobLog",
         "JobRecord",
         "LogLine",
+        "MetricRecord",
     ),
     "request": ("JobRequest", "SpecTemplate", "StageFile"),
     "resource": ("SpcsJobResource",),

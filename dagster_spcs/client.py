@@ -28,11 +28,13 @@ from dagster_spcs.errors import (
 from dagster_spcs.names import JobName, is_job_name, split_name
 from dagster_spcs.records import (
     ContainerRecord,
+    EventRecord,
     HistoryRecord,
     InstanceRecord,
     JobLog,
     JobRecord,
     LogLine,
+    MetricRecord,
     TableFacts,
 )
 from dagster_spcs.request import JobRequest
@@ -47,6 +49,8 @@ Given = TypeVar("Given")
 Made = TypeVar("Made")
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 15.0
+_BEFORE = timedelta(minutes=1)
+"""Before its creation, as one clock tells it, another one may have written of a job."""
 _SAME_TIME = timedelta(seconds=5)
 """Two commands may tell a job's creation with a different precision."""
 
@@ -383,7 +387,7 @@ class SpcsClient:
         with_messages: Collection[JobName],
         found: dict[JobName, JobLog],
     ) -> None:
-        since = min(job.created_on for job in jobs) - timedelta(minutes=1)
+        since = min(job.created_on for job in jobs) - _BEFORE
         try:
             rows = self._run(
                 statements.service_logs(
@@ -411,6 +415,23 @@ class SpcsClient:
                 total=int(own[0]["lines"]),
                 errors=int(own[0]["error_lines"]),
             )
+
+    def events(self, job: JobRecord) -> Sequence[EventRecord]:
+        """Return the changes of status of a job that still exists; needs a warehouse.
+
+        They arrive minutes late, and only if the account keeps platform events: the parameter
+        LOG_EVENT_LEVEL is off by default (page "Monitoring Services").
+        """
+        rows = self._run(statements.service_events(job.name, since=job.created_on - _BEFORE))
+        return [EventRecord.from_row(row) for row in rows]
+
+    def metrics(self, job: JobRecord) -> Sequence[MetricRecord]:
+        """Return what the platform measured of a job that still exists; needs a warehouse.
+
+        Only groups that the specification's ``platform_monitor`` names are measured.
+        """
+        rows = self._run(statements.service_metrics(job.name, since=job.created_on - _BEFORE))
+        return [MetricRecord.from_row(row) for row in rows]
 
     def node_logs(
         self,

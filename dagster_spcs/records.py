@@ -209,6 +209,67 @@ class JobLog:
 
 
 @dataclass(frozen=True)
+class EventRecord:
+    """One row of SPCS_GET_EVENTS: a change of status of a container, an instance or the job."""
+
+    timestamp: datetime
+    name: str
+    """What changed: ``CONTAINER.STATUS_CHANGE``, ``SERVICE_INSTANCE.…`` or ``SERVICE.…``."""
+    severity: str
+    status: str
+    message: str
+    instance_id: int | None
+    container: str | None
+
+    @classmethod
+    def from_row(cls, row: Row) -> "EventRecord":
+        """Read a row; its TIMESTAMP is UTC without a zone."""
+        details = _object(row.get("event_details"))
+        return cls(
+            timestamp=_moment(_get(row, "timestamp")),
+            name=_get(row, "event_name"),
+            severity=row.get("severity") or "",
+            status=str(details.get("status") or ""),
+            message=str(details.get("message") or ""),
+            instance_id=_int_or_none(row.get("instance_id")),
+            container=row.get("container_name"),
+        )
+
+
+@dataclass(frozen=True)
+class MetricRecord:
+    """One row of SPCS_GET_METRICS: a value that the platform measured."""
+
+    timestamp: datetime
+    name: str
+    value: float
+    unit: str
+    instance_id: int | None
+    container: str | None
+
+    @classmethod
+    def from_row(cls, row: Row) -> "MetricRecord":
+        """Read a row; its VALUE is text.
+
+        Raises:
+            UnexpectedAnswer: if the value is no number.
+        """
+        text = str(_get(row, "value"))
+        try:
+            value = float(text)
+        except ValueError as error:
+            raise UnexpectedAnswer(f"the value of a metric is {text!r}") from error
+        return cls(
+            timestamp=_moment(_get(row, "timestamp")),
+            name=_get(row, "metric_name"),
+            value=value,
+            unit=row.get("unit") or "",
+            instance_id=_int_or_none(row.get("instance_id")),
+            container=row.get("container_name"),
+        )
+
+
+@dataclass(frozen=True)
 class TableFacts:
     """What a result table holds: its rows, and name and type of each column."""
 
@@ -253,6 +314,10 @@ def _moment(value: Any) -> datetime:
 
 def _moment_or_none(value: Any) -> datetime | None:
     return None if value in (None, "") else _moment(value)
+
+
+def _int_or_none(value: Any) -> int | None:
+    return None if value in (None, "") else _int(value)
 
 
 def _int(value: Any) -> int:

@@ -206,6 +206,24 @@ def service_logs(
     )
 
 
+def service_events(name: JobName, *, since: datetime) -> Statement:
+    """Changes of status of a job, its instances and containers, the oldest first."""
+    return _told_of(name, "SPCS_GET_EVENTS", since)
+
+
+def service_metrics(name: JobName, *, since: datetime) -> Statement:
+    """What the platform measured of a job, the oldest first."""
+    return _told_of(name, "SPCS_GET_METRICS", since)
+
+
+def _told_of(name: JobName, function: str, since: datetime) -> Statement:
+    return Statement(
+        f"SELECT * FROM TABLE({name.sql}!{function}(START_TIME => {_timestamp(since)}))"
+        " ORDER BY TIMESTAMP",
+        needs_warehouse=True,
+    )
+
+
 def get_service_logs(
     name: JobName, *, instance: int, container: str, lines: int | None = None
 ) -> Statement:

@@ -14,6 +14,7 @@ from typing import Any
 from dagster_spcs.emulator.answers import already_exists, compilation_error, does_not_exist
 from dagster_spcs.emulator.images import Images
 from dagster_spcs.emulator.jobs import Job, ObjectName
+from dagster_spcs.emulator.platform_events import changes
 from dagster_spcs.emulator.pools import ComputePool
 from dagster_spcs.emulator.states import may_move
 from dagster_spcs.emulator.store import Store
@@ -213,6 +214,7 @@ class Account:
 
         Changes of one turn of the event loop are written together, before any answer is sent.
         """
+        job.changes += changes(job, self.now())
         self._unwritten[job.id] = job
         if len(self._unwritten) == 1:
             try:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from dagster_spcs.emulator.logs import ContainerLog
+from dagster_spcs.emulator.platform_events import StatusChange
 from dagster_spcs.emulator.specification import Specification
 from dagster_spcs.status import JobStatus
 
@@ -65,6 +66,8 @@ class Job:
     external_access_integrations: list[str] = field(default_factory=list)
     tags: dict[str, str] = field(default_factory=dict)
     log_level: str = "INFO"
+    changes: list[StatusChange] = field(default_factory=list)
+    """Of status, the oldest first."""
 
     @property
     def short_name(self) -> str:
@@ -134,6 +137,10 @@ class Job:
                 }
             )
             for instance in values["instances"]
+        ]
+        values["changes"] = [
+            StatusChange(**{**change, "at": moment(change["at"])})
+            for change in values.get("changes", ())
         ]
         return cls(**values)
 

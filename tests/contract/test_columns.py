@@ -30,6 +30,14 @@ HISTORY = (
     " MANAGING_OBJECT:OBJECT"
 )
 LOGS = "TIMESTAMP:TIMESTAMP_NTZ INSTANCE_ID:FIXED CONTAINER_NAME LOG RECORD_ATTRIBUTES:OBJECT"
+EVENTS = (
+    "TIMESTAMP:TIMESTAMP_NTZ SEVERITY EVENT_NAME EVENT_DETAILS:OBJECT INSTANCE_ID:FIXED"
+    " CONTAINER_NAME RECORD:OBJECT RECORD_ATTRIBUTES:OBJECT"
+)
+METRICS = (
+    "TIMESTAMP:TIMESTAMP_NTZ METRIC_NAME VALUE UNIT INSTANCE_ID:FIXED CONTAINER_NAME"
+    " RESOURCE:OBJECT RECORD:OBJECT RECORD_ATTRIBUTES:OBJECT"
+)
 CONTAINERS = (
     "database_name schema_name service_name service_status instance_id instance_status"
     " container_name status message image_name image_digest restart_count:FIXED start_time"
@@ -71,6 +79,8 @@ def job(account: Emulator) -> Iterator[str]:
         pytest.param("SELECT * FROM TABLE(SNOWFLAKE.SPCS.GET_JOB_HISTORY())", HISTORY,
                      id="history"),
         pytest.param("SELECT * FROM TABLE({job}!SPCS_GET_LOGS())", LOGS, id="logs"),
+        pytest.param("SELECT * FROM TABLE({job}!SPCS_GET_EVENTS())", EVENTS, id="events"),
+        pytest.param("SELECT * FROM TABLE({job}!SPCS_GET_METRICS())", METRICS, id="metrics"),
     ],
 )  # fmt: skip
 def test_columns(lab: Lab, job: str, statement: str, columns: str) -> None:

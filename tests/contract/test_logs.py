@@ -5,7 +5,7 @@ import json
 import pytest
 from snowflake.connector.errors import ProgrammingError
 
-from tests.support.emulators import Lab, container, spec_of
+from tests.support.emulators import Lab, container, spec_of, until
 
 MIB = 1 << 20
 
@@ -32,6 +32,28 @@ def test_the_last_lines(lab: Lab, lines: int, text: str) -> None:
 def test_a_log_so_far(lab: Lab) -> None:
     """A container that printed nothing has an empty log."""
     assert lab.log(lab.run("true")) == [""]
+
+
+def test_events_as_rows(lab: Lab) -> None:
+    """SPCS_GET_EVENTS tells each change of status, in the order of the documented sample."""
+    name = lab.submit("exit 3")
+    until(lambda: lab.describe(name)["status"] == "FAILED")
+    rows = lab.rows(f"SELECT * FROM TABLE({name}!SPCS_GET_EVENTS()) ORDER BY TIMESTAMP")
+    told = [(row["EVENT_NAME"], json.loads(row["EVENT_DETAILS"])["status"]) for row in rows]
+    assert told[:3] == [
+        ("CONTAINER.STATUS_CHANGE", "PENDING"),
+        ("SERVICE.STATUS_CHANGE", "PENDING"),
+        ("SERVICE_INSTANCE.STATUS_CHANGE", "PENDING"),
+    ]
+    for what, statuses in {
+        "CONTAINER": ["PENDING", "READY", "FAILED"],
+        "SERVICE": ["PENDING", "RUNNING", "FAILED"],
+        "SERVICE_INSTANCE": ["PENDING", "READY", "FAILED"],
+    }.items():
+        assert [status for each, status in told if each == f"{what}.STATUS_CHANGE"] == statuses
+    assert {row["SEVERITY"] for row in rows if "FAILED" in row["EVENT_DETAILS"]} == {"ERROR"}
+    after = "START_TIME => DATEADD(day, 1, CURRENT_TIMESTAMP())"
+    assert lab.rows(f"SELECT * FROM TABLE({name}!SPCS_GET_EVENTS({after}))") == []
 
 
 def test_logs_as_rows(lab: Lab) -> None:

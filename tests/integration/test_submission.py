@@ -199,6 +199,20 @@ def failure_text(result: dg.ExecuteInProcessResult) -> str:
     return "\n".join([*parts, str(described.description if described else "")])
 
 
+def test_events_and_metrics_of_a_job(client: SpcsClient, schema: str) -> None:
+    """What the platform tells of a job, the oldest first."""
+    name = JobName("DAGSTER_TOLD", schema, "LAB")
+    client.submit(Submission(script_request("true"), name, POOL))
+    [job] = client.wait([name], poll_seconds=0.02)
+    told = client.events(job)
+    service = [each.status for each in told if each.name == "SERVICE.STATUS_CHANGE"]
+    assert service == ["PENDING", "RUNNING", "DONE"]
+    [done] = [each for each in told if each.container and each.status == "DONE"]
+    assert (done.instance_id, done.container, done.severity) == (0, "main", "INFO")
+    assert done.message == "Completed successfully"
+    assert client.metrics(job) == []
+
+
 def test_started_job_is_told_beside_one_that_was_refused(locate: Locate) -> None:
     """The page of the asset whose job runs shows it, though the step has failed."""
     missing = ServiceSpec(containers=[Container(name="main", image="/no/such/image:1")])

@@ -12,6 +12,7 @@ from dagster_spcs.records import (
     InstanceRecord,
     JobRecord,
     LogLine,
+    MetricRecord,
 )
 from dagster_spcs.status import JobStatus
 
@@ -190,3 +191,32 @@ def test_log_line_without_attributes() -> None:
     """A line may be empty and without attributes."""
     row = log_row("JOB_A", "", log=None, record_attributes=None, timestamp=None)
     assert LogLine.from_row(row) == LogLine("", 0, "main")
+
+
+def metric_row(**columns: Any) -> dict[str, Any]:
+    """A row of SPCS_GET_METRICS (facts 5.1); its VALUE is text."""
+    return {
+        "timestamp": NOON.replace(tzinfo=None),
+        "metric_name": "container.cpu.usage",
+        "value": "0.25",
+        "unit": "cpu",
+        "instance_id": 1,
+        "container_name": "main",
+        "resource": None,
+        "record": "{}",
+        "record_attributes": "{}",
+        **columns,
+    }
+
+
+def test_metric() -> None:
+    """A value is a number, whatever it came as."""
+    metric = MetricRecord.from_row(metric_row())
+    assert (metric.timestamp, metric.value, metric.unit) == (NOON, 0.25, "cpu")
+    assert (metric.name, metric.instance_id, metric.container) == (
+        "container.cpu.usage",
+        1,
+        "main",
+    )
+    with pytest.raises(UnexpectedAnswer, match="'much'"):
+        MetricRecord.from_row(metric_row(value="much"))

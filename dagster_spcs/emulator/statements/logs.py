@@ -1,4 +1,4 @@
-"""What containers printed: SPCS_GET_LOGS and SYSTEM$GET_SERVICE_LOGS."""
+"""What is known of a job's life: SPCS_GET_LOGS, …EVENTS, …METRICS, SYSTEM$GET_SERVICE_LOGS."""
 
 import asyncio
 import json
@@ -24,11 +24,65 @@ _LOG_COLUMNS = (
     Column("RECORD_ATTRIBUTES", "object"),
 )
 
+_EVENT_COLUMNS = (
+    Column("TIMESTAMP", "timestamp_ntz"),
+    Column("SEVERITY"),
+    Column("EVENT_NAME"),
+    Column("EVENT_DETAILS", "object"),
+    Column("INSTANCE_ID", "fixed"),
+    Column("CONTAINER_NAME"),
+    Column("RECORD", "object"),
+    Column("RECORD_ATTRIBUTES", "object"),
+)
+_METRIC_COLUMNS = (
+    Column("TIMESTAMP", "timestamp_ntz"),
+    Column("METRIC_NAME"),
+    Column("VALUE"),
+    Column("UNIT"),
+    Column("INSTANCE_ID", "fixed"),
+    Column("CONTAINER_NAME"),
+    Column("RESOURCE", "object"),
+    Column("RECORD", "object"),
+    Column("RECORD_ATTRIBUTES", "object"),
+)
+
 
 async def get_logs(words: Words, context: Context) -> Result:
     """``<job>!SPCS_GET_LOGS([START_TIME => …] [, END_TIME => …])``, the newest line first."""
+    job, start, end = await _window(words, context, "SPCS_GET_LOGS")
+    return Result(_LOG_COLUMNS, await asyncio.to_thread(_rows, job, context, start, end))
+
+
+async def get_events(words: Words, context: Context) -> Result:
+    """``<job>!SPCS_GET_EVENTS(…)``: changes of status, the newest first."""
+    job, start, end = await _window(words, context, "SPCS_GET_EVENTS")
+    rows = [
+        (
+            int(change.at.timestamp() * 1_000_000),
+            change.severity,
+            f"{change.what}.STATUS_CHANGE",
+            json.dumps({"message": change.message, "status": change.status}),
+            change.instance,
+            change.container,
+            json.dumps({"name": f"{change.what}.STATUS_CHANGE", "severity_text": change.severity}),
+            None,
+        )
+        for change in reversed(job.changes)
+        if start <= change.at <= end
+    ]
+    return Result(_EVENT_COLUMNS, rows)
+
+
+async def get_metrics(words: Words, context: Context) -> Result:
+    """``<job>!SPCS_GET_METRICS(…)``: no row, for nothing is measured here."""
+    await _window(words, context, "SPCS_GET_METRICS")
+    return Result(_METRIC_COLUMNS, [])
+
+
+async def _window(words: Words, context: Context, function: str) -> tuple[Job, datetime, datetime]:
+    """Read ``<job>!FUNCTION([START_TIME => …] [, END_TIME => …])``."""
     job = context.account.job(context.session.resolve(words.object_name()))
-    words.expect("!", "SPCS_GET_LOGS", "(")
+    words.expect("!", function, "(")
     end = context.account.now()
     start = end - timedelta(days=1)
     while not words.take(")"):
@@ -40,8 +94,7 @@ async def get_logs(words: Words, context: Context) -> Result:
         else:
             raise words.unexpected()
     arrived = context.account.now() - timedelta(seconds=context.faults.log_lag_seconds)
-    end = min(end, arrived)
-    return Result(_LOG_COLUMNS, await asyncio.to_thread(_rows, job, context, start, end))
+    return job, start, min(end, arrived)
 
 
 def _rows(
@@ -67,6 +120,8 @@ def _exported(job: Job, stream: str) -> bool:
 
 
 SERVICE_TABLES["SPCS_GET_LOGS"] = get_logs
+SERVICE_TABLES["SPCS_GET_EVENTS"] = get_events
+SERVICE_TABLES["SPCS_GET_METRICS"] = get_metrics
 
 
 def get_service_logs(words: Words, context: Context) -> Result:
