@@ -116,12 +116,14 @@ async def _rewrite(text: str, binds: Sequence[str | None], context: Context) -> 
     tables: list[str] = []
     left: list[int] = []
     done = 0
-    before = ""
+    columns = _Columns()
     scan = Words(text, binds)
     try:
         while scan.here.kind is not Kind.END:
             token = scan.here
-            begins_column, before = before in ("SELECT", ","), token.value.upper()
+            begins_column = columns.begin_at(
+                token.value.upper() if token.kind in (Kind.WORD, Kind.SIGN) else ""
+            )
             replacement = None
             if token.kind is Kind.BIND:
                 left.append(scan.binds_read)
@@ -148,6 +150,27 @@ async def _rewrite(text: str, binds: Sequence[str | None], context: Context) -> 
     if not pieces:
         return None
     return Rewritten("".join([*pieces, text[done:]]), tables, left)
+
+
+class _Columns:
+    """Where, in a statement read word by word, a column of a SELECT list begins."""
+
+    def __init__(self) -> None:
+        self._in_list = [False]
+        """By level of parentheses."""
+        self._before = ""
+
+    def begin_at(self, word: str) -> bool:
+        """Take the next word; say whether it begins a column."""
+        begins = self._before in ("SELECT", ",") and self._in_list[-1]
+        if word == "(":
+            self._in_list.append(False)
+        elif word == ")" and len(self._in_list) > 1:
+            self._in_list.pop()
+        elif word in ("SELECT", "FROM"):
+            self._in_list[-1] = word == "SELECT"
+        self._before = word
+        return begins
 
 
 def _session_function(words: Words, context: Context, *, is_first_of_column: bool) -> str | None:

@@ -56,6 +56,8 @@ def test_functions_about_the_session(lab: Lab) -> None:
         {"CURRENT_ROLE()": "it's me", "CURRENT_WAREHOUSE()": "WH", "CURRENT_USER": "SPCS"}
     ]
     assert lab.value("SELECT 'role ' || CURRENT_ROLE()") == "role it's me"
+    assert lab.value("SELECT COALESCE(NULL, CURRENT_ROLE(), 'x') AS R") == "it's me"
+    assert lab.value("SELECT 1 AS N WHERE CURRENT_ROLE() IN ('a', CURRENT_ROLE(), 'b')") == 1
 
 
 @pytest.mark.parametrize(
