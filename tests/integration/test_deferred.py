@@ -9,6 +9,7 @@ import dagster as dg
 import pytest
 
 from dagster_spcs import ConnectionFailed, JobRequest, SpcsJobResource, events, spcs_job_asset
+from dagster_spcs import tick as tick_module
 from dagster_spcs.client import SpcsClient
 from dagster_spcs.emulator import Emulator
 from dagster_spcs.identity import JobIdentity
@@ -21,7 +22,7 @@ from tests.integration.conftest import (
     script_request,
     snowflake_resource,
 )
-from tests.support.emulators import POOL
+from tests.support.emulators import POOL, until
 
 Locate = Callable[..., Location]
 MOMENT = timedelta(milliseconds=300)
@@ -254,14 +255,19 @@ def test_function_may_take_config_and_partition(locate: Locate, client: SpcsClie
     assert "hello 1" in recorded.metadata[events.LOG].value
 
 
-def test_skip_starts_nothing_beside_a_job_in_flight(locate: Locate) -> None:
-    """With overlap="skip" a second run says so and starts nothing."""
-    location = locate(script_asset("a", "sleep 30"))
+@pytest.mark.parametrize(("overlap", "jobs"), [("skip", 1), ("allow", 2)])
+def test_run_beside_a_job_in_flight(
+    locate: Locate, client: SpcsClient, schema: str, overlap: str, jobs: int
+) -> None:
+    """With "skip" a second run starts nothing, with "allow" it starts beside the first."""
+    location = locate(script_asset("a", "sleep 30", overlap=overlap))
     location.run("a")
 
     assert location.run("a").success
 
-    assert len(location.observations("a")) == 1
+    assert len(location.observations("a")) == jobs
+    at_work = client.list(database="LAB", schema=schema)
+    assert len([job for job in at_work if not job.status.is_final]) == jobs
 
 
 def test_cancel_previous_cancels_the_job_in_flight(locate: Locate) -> None:
@@ -352,6 +358,23 @@ def test_job_that_ended_and_was_dropped_between_two_ticks_is_materialized(
     assert recorded.metadata[events.STATUS].value == "DONE"
     assert recorded.metadata[events.INSTANCES].records[0].data["exit_code"] == 0
     assert len(location.observations("b")) == 1
+
+
+def test_tick_is_bounded_in_time(
+    locate: Locate, client: SpcsClient, schema: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No batch is begun after ``max_seconds``; the rest is for the next tick."""
+    monkeypatch.setitem(tick_module._BATCH, "warehouse", 2)
+    names = [f"a{index}" for index in range(5)]
+    location = locate(*(script_asset(name, "true") for name in names), max_seconds=1e-9)
+    location.run(*names)
+    until(lambda: all(job.status.is_final for job in client.list(database="LAB", schema=schema)))
+
+    assert location.tick().asset_events == []
+
+    patient = locate(*(script_asset(name, "true") for name in names), max_seconds=600)
+    patient.cursor = location.cursor
+    assert len(patient.tick().asset_events) == 10
 
 
 @pytest.mark.parametrize(("source", "told"), [("warehouse", "DONE"), ("no-warehouse", "DELETED")])

@@ -73,12 +73,13 @@ def test_each_is_recorded_as_it_ends(locate: Locate, tmp_path: Path) -> None:
     assert len(location.materializations("b")) == 1
 
 
-def test_only_what_was_selected_is_started(locate: Locate, client: SpcsClient) -> None:
+def test_only_what_was_selected_is_started(locate: Locate, client: SpcsClient, schema: str) -> None:
     """A group can be materialized in part."""
     location = locate(group({"a": "true", "b": "true"}, mode="blocking"))
     assert location.run("b").success
     assert location.materializations("a") == []
     assert len(location.materializations("b")) == 1
+    assert len(client.list(database="LAB", schema=schema)) == 1
 
 
 def test_group_defers(locate: Locate, emulator: Emulator) -> None:
