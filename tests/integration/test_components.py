@@ -80,6 +80,33 @@ def test_partition_reaches_the_container(locate: Locate) -> None:
     assert wanted in event.metadata[events.LOG].value
 
 
+def test_batch_from_yaml(locate: Locate) -> None:
+    """A run over several partitions is one job; each instance finds its own in the list."""
+    location = locate(
+        *assets_of(
+            {
+                "asset": {
+                    "key": "parts",
+                    "partitions_def": {"type": "static", "partition_keys": ["p1", "p2"]},
+                },
+                "job": {"spec": spec('echo "$SNOWFLAKE_JOB_INDEX of $DAGSTER_PARTITION_KEYS"')},
+                "compute_pool": POOL,
+                "batch": True,
+                "single_run_backfill": True,
+            }
+        )
+    )
+    tags = {
+        "dagster/asset_partition_range_start": "p1",
+        "dagster/asset_partition_range_end": "p2",
+    }
+    assert location.run("parts", tags=tags).success
+    location.tick_until(lambda: len(location.materializations("parts")) == 2)
+    made = {each.partition: each.metadata for each in location.materializations("parts")}
+    assert '1 of ["p1", "p2"]' in made["p2"][events.LOG].value
+    assert made["p1"][events.JOB_NAME] == made["p2"][events.JOB_NAME]
+
+
 def test_template(locate: Locate) -> None:
     """A template is filled by Snowflake, with values of ours and the partition."""
     template = (
