@@ -131,10 +131,12 @@ def ran_out_of_time(job: JobRecord, identity: JobIdentity) -> bool:
     if identity.deadline is None:
         return False
     cancelled = job.status in (JobStatus.CANCELLING, JobStatus.CANCELLED)
-    # Durations, because the account's clock and Dagster's may be minutes apart.
+    # The account's clock and Dagster's may be minutes apart, durations are not; but a slow
+    # submission takes from a short one.
     given = identity.deadline - identity.submitted
     slack = min(_SUBMITTED_WITHIN, given / 2)
-    return cancelled and job.updated_on - job.created_on >= given - slack
+    is_past = job.updated_on >= identity.deadline
+    return cancelled and (is_past or job.updated_on - job.created_on >= given - slack)
 
 
 def note(report: JobReport, what: str, error: SpcsError) -> JobReport:

@@ -331,7 +331,8 @@ class Tick:
             if ran_out_of_time(job, identity):
                 report = replace(report, timed_out=True)
             if not identity.batch:
-                self._record(report, identity)
+                if not self._ends_of(identity).tell(job, identity):
+                    self._record(report, identity)
             elif not self._record_batch(report, identity):
                 postponed.add(job.name)
         return postponed
@@ -358,6 +359,12 @@ class Tick:
                 self._record_each(report, identity, dropped.partitions[report.job.name])
             else:
                 self._record(report, identity)
+
+    def _ends_of(self, identity: JobIdentity) -> RecordedEnds:
+        """Return what is recorded: read anew where a run may be recording at this moment."""
+        if not identity.blocking:
+            return self._recorded
+        return RecordedEnds(self._context.instance, [(identity, identity.submitted)])
 
     def _record(self, report: JobReport, identity: JobIdentity) -> None:
         """Make the events of one job, and what follows a failure."""
@@ -393,7 +400,8 @@ class Tick:
         self, report: JobReport, identity: JobIdentity, partitions: Sequence[str]
     ) -> None:
         told = by_partition(report, identity, partitions)
-        known = [self._recorded.tell(each.job, own_identity) for each, own_identity in told]
+        ends = self._ends_of(identity)
+        known = [ends.tell(each.job, own_identity) for each, own_identity in told]
         for (each, own_identity), is_known in zip(told, known, strict=True):
             if is_known:
                 self._follow_ups.add_recorded(each, own_identity)
