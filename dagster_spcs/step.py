@@ -30,7 +30,7 @@ from dagster_spcs.records import JobRecord
 from dagster_spcs.reports import JobReport, ran_out_of_time
 from dagster_spcs.resource import SpcsJobResource
 from dagster_spcs.status import JobStatus
-from dagster_spcs.waiting import compute_log, gather_whole, wait_and_stream
+from dagster_spcs.waiting import compute_log, emit_others, gather_whole, wait_and_stream
 
 _CANCELLED_WITHIN_SECONDS = 60.0
 """An older job's grace is 30 seconds (page "Working with services")."""
@@ -163,7 +163,7 @@ class _Run:
             ):
                 unfinished.difference_update(job.name for job, _ in ended)
                 for start in range(0, len(ended), _READ_TOGETHER):
-                    yield from self._record(ended[start : start + _READ_TOGETHER])
+                    yield from self._record(ended[start : start + _READ_TOGETHER], launched)
         except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
             if self._decision.blocking:
                 self._cancel(unfinished)
@@ -252,9 +252,14 @@ class _Run:
         except JobTimedOut as error:
             self._context.log.warning(f"Cancelled, and not ended yet: {error}")
 
-    def _record(self, ended: Sequence[tuple[LaunchedJob, JobRecord]]) -> Iterator[Any]:
+    def _record(
+        self,
+        ended: Sequence[tuple[LaunchedJob, JobRecord]],
+        launched: Sequence[LaunchedJob],
+    ) -> Iterator[Any]:
         told: list[tuple[JobReport, JobIdentity]] = []
         for (job, _), report in zip(ended, self._reports(ended), strict=True):
+            emit_others(job, report, launched, compute_log(pipes=self._step.pipes))
             told += by_partition(report, job.identity, job.planned.partitions) or [
                 (report, job.identity)
             ]

@@ -91,6 +91,29 @@ def compute_log(*, pipes: bool) -> Callable[[str], None]:
     return emit
 
 
+def followed(launched: Sequence[LaunchedJob]) -> list[tuple[JobName, int, str]]:
+    """Return the containers whose logs ``wait_and_stream`` follows."""
+    every = (
+        (each.name, instance, container)
+        for each in launched
+        for instance, container in containers_of(each.planned.request)
+    )
+    return list(itertools.islice(every, MOST_FOLLOWED))
+
+
+def emit_others(
+    job: LaunchedJob,
+    report: JobReport,
+    launched: Sequence[LaunchedJob],
+    emit: Callable[[str], None],
+) -> None:
+    """Emit the last lines of an ended job's containers that were not followed."""
+    known = set(followed(launched))
+    for line in report.log.lines:
+        if (job.name, line.instance_id, line.container) not in known:
+            emit(f"{_label(job, line.instance_id, line.container, len(launched))}{line.text}")
+
+
 def wait_and_stream(
     client: SpcsClient,
     launched: Sequence[LaunchedJob],
@@ -106,20 +129,16 @@ def wait_and_stream(
     and yielded when it has ended.
     """
     by_name = {each.name: each for each in launched}
-    all_followers = (
-        LogFollower(client, each.name, instance, container, label)
-        for each in launched
-        for instance, container in containers_of(each.planned.request)
-        for label in [_label(each, instance, container, len(launched))]
-    )
     followers: dict[JobName, list[LogFollower]] = {}
-    for follower in itertools.islice(all_followers, MOST_FOLLOWED):
-        followers.setdefault(follower.name, []).append(follower)
-    others = sum(1 for _ in all_followers)
-    if others:
+    for name, instance, container in followed(launched):
+        label = _label(by_name[name], instance, container, len(launched))
+        follower = LogFollower(client, name, instance, container, label)
+        followers.setdefault(name, []).append(follower)
+    others = sum(len(containers_of(each.planned.request)) for each in launched) - MOST_FOLLOWED
+    if others > 0:
         warn(
             f"The logs of {MOST_FOLLOWED} containers are followed; the last lines of the {others}"
-            " others come with the events."
+            " others come when their jobs have ended."
         )
     told: set[JobName] = set()
     cancelled: set[JobName] = set()

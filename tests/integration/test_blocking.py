@@ -380,6 +380,33 @@ def test_check_alone_tells_of_the_last_job(locate: Locate) -> None:
     assert "ended FAILED" in failed.description
 
 
+def test_lines_of_containers_that_are_not_followed_come_at_the_end(
+    locate: Locate, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Only so many logs are followed; of the others the last lines are printed, each once."""
+    monkeypatch.setattr("dagster_spcs.waiting.MOST_FOLLOWED", 2)
+    keys = [f"p{number}" for number in range(5)]
+    location = locate(
+        script_asset(
+            "a",
+            "echo first; echo second",
+            mode="blocking",
+            partitions_def=dg.StaticPartitionsDefinition(keys),
+            backfill_policy=dg.BackfillPolicy.single_run(),
+        )
+    )
+    tags = {
+        "dagster/asset_partition_range_start": keys[0],
+        "dagster/asset_partition_range_end": keys[-1],
+    }
+    assert location.run("a", tags=tags).success
+    printed = capfd.readouterr().out.splitlines()
+    lines = [line for line in printed if line.endswith((" first", " second"))]
+    assert sorted(lines) == sorted(
+        f"[{key}] {text}" for key in keys for text in ("first", "second")
+    )
+
+
 def failure_of(result: dg.ExecuteInProcessResult) -> str:
     """Return what a failed run says of its reason."""
     [failed] = [event for event in result.all_events if event.is_step_failure]
