@@ -3,10 +3,13 @@
 import argparse
 import logging
 import signal
+import socket
 import sys
 import threading
 import warnings
 from pathlib import Path
+
+import tomllib
 
 from dagster_spcs.emulator import (
     CONNECTION_NAME,
@@ -83,6 +86,13 @@ def main(arguments: list[str] | None = None) -> int:
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: ended.set())
+    if _leads_somewhere(options.connections_file):
+        print(
+            f"dagster-spcs emulator: {options.connections_file} leads to an emulator that is"
+            " running. End that one, or name another file with --connections-file.",
+            file=sys.stderr,
+        )
+        return 1
     try:
         emulator.start()
     except (CannotListen, DataFolderInUse, UnreadableImage) as error:
@@ -97,6 +107,16 @@ def main(arguments: list[str] | None = None) -> int:
         emulator.stop()
         options.connections_file.unlink(missing_ok=True)
     return 0
+
+
+def _leads_somewhere(file: Path) -> bool:
+    """Whether somebody listens where a connections file says; an unreadable one says nothing."""
+    try:
+        connection = tomllib.loads(file.read_text())[CONNECTION_NAME]
+        with socket.create_connection((connection["host"], connection["port"]), timeout=1):
+            return True
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def quiet() -> None:
