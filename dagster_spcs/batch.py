@@ -62,7 +62,10 @@ def by_partition(
 def _of_instance(report: JobReport, index: int) -> JobReport:
     containers = tuple(each for each in report.containers if each.instance_id == index)
     is_done = bool(containers) and all(each.exit_code == 0 for each in containers)
+    has_ended = bool(containers) and all(each.exit_code is not None for each in containers)
     job = report.job
+    # A job is FAILED because of an instance that ended by itself; others may have run out of time.
+    in_time = is_done or (has_ended and job.status is JobStatus.FAILED)
     if is_done:
         job = replace(job, status=JobStatus.DONE, status_text=JobStatus.DONE.value)
     lines = tuple(line for line in report.log.lines if line.instance_id == index)
@@ -72,5 +75,5 @@ def _of_instance(report: JobReport, index: int) -> JobReport:
         containers=containers,
         # The totals are the whole job's.
         log=replace(report.log, lines=lines, total=None, errors=None),
-        timed_out=report.timed_out and not is_done,
+        timed_out=report.timed_out and not in_time,
     )

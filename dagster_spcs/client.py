@@ -339,25 +339,29 @@ class SpcsClient:
                 found[job.name] = min(own, key=lambda each: abs(each.created - job.created_on))
         return found
 
-    def last_history(
-        self, names: Sequence[JobName], *, since: datetime
-    ) -> dict[JobName, HistoryRecord]:
-        """Return the newest history row of each of some jobs of one schema; needs a warehouse.
+    def history_of_names(
+        self, names: Collection[JobName], *, since: datetime
+    ) -> dict[JobName, builtins.list[HistoryRecord]]:
+        """Return the history rows of all jobs that had some names, by creation.
 
-        For jobs of which only the name is known, because they are gone. One statement.
+        For jobs of which no more than the name is known, because they are gone. One statement, for
+        names of one schema; needs a warehouse.
         """
         if not names:
             return {}
+        place = next(iter(names))
         rows = self._run(
             statements.job_history(
-                database=names[0].database,
-                schema=names[0].schema,
+                database=place.database,
+                schema=place.schema,
                 created_from=since,
                 names=[name.name for name in names],
             )
         )
-        records = [HistoryRecord.from_row(row) for row in rows]
-        return {record.name: record for record in sorted(records, key=lambda each: each.created)}
+        found: dict[JobName, builtins.list[HistoryRecord]] = {}
+        for record in sorted(map(HistoryRecord.from_row, rows), key=lambda each: each.created):
+            found.setdefault(record.name, []).append(record)
+        return found
 
     def logs(self, job: JobRecord, *, last_lines: int = 100) -> JobLog:
         """Return the last lines of one job from the event table; needs a warehouse."""

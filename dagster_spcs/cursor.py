@@ -119,9 +119,10 @@ def report_finished(
 
 
 def settle(jobs: Sequence[JobRecord], cursor: Cursor, fresh: Iterable[JobRecord]) -> Cursor:
-    """Return the cursor after ``fresh``, some of the listed jobs, were reported."""
+    """Return the cursor after ``fresh`` jobs, listed or dropped, were reported."""
     opened = open_jobs(jobs, cursor)
-    settled_now = {*cursor.settled, *cursor.absent, *map(mark, fresh)}
+    created = {mark(job): job.created_on for job in fresh}
+    settled_now = {*cursor.settled, *cursor.absent, *created}
     unsettled = [job for job in opened if mark(job) not in settled_now]
     seen = [job.created_on for job in jobs] + ([cursor.newest] if cursor.newest else [])
     newest = max(seen, default=None)
@@ -138,18 +139,16 @@ def settle(jobs: Sequence[JobRecord], cursor: Cursor, fresh: Iterable[JobRecord]
             if mark(job) in settled_now and (through is None or job.created_on >= through)
         )
     )
-    absent = {
-        each: cursor.absent.get(each, newest)
-        for each in sorted(settled_now.difference(map(mark, jobs)))
-    }
+    absent: dict[str, datetime] = {}
+    for each in sorted(settled_now.difference(map(mark, jobs))):
+        known = [moment for moment in (newest, created.get(each)) if moment is not None]
+        last = cursor.absent.get(each) or max(known)
+        if through is None or through <= last:
+            absent[each] = last
     moved = {
         "through": through,
         "settled": settled,
-        "absent": {
-            each: last
-            for each, last in absent.items()
-            if last is not None and (through is None or through <= last)
-        },
+        "absent": absent,
         "newest": newest,
         "in_flight": _digest(unsettled),
     }

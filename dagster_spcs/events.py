@@ -13,7 +13,7 @@ from dagster_spcs.identity import JobIdentity
 from dagster_spcs.names import JobName
 from dagster_spcs.pipes_reports import Reported, reported
 from dagster_spcs.records import JobRecord
-from dagster_spcs.reports import JobReport
+from dagster_spcs.reports import TIMED_OUT, JobReport
 from dagster_spcs.status import JobStatus
 
 CHECK_NAME = "spcs_job"
@@ -43,6 +43,8 @@ PARTITIONS = "dagster_spcs/partitions"
 """Of a job over several partitions that was started: which, in the instances' order."""
 INSTANCES = "dagster_spcs/instances"
 ATTEMPT = "dagster_spcs/attempt"
+SUBMITTED = "dagster_spcs/submitted"
+"""When the run sent the job, as its comment tells it: with the name, what is one job's alone."""
 SUBMITTING_RUN = "dagster_spcs/submitting_run"
 WAITED_FOR = "dagster_spcs/waited_for"
 """Of a job that was started: whether its run waits for it."""
@@ -95,18 +97,27 @@ class JobEnd:
     status: str
     created: float
     partition: str | None = None
-    run_id: str = ""
-    """The run that started the job."""
+    submitted: float | None = None
+    """None for a job that others started."""
 
     @property
     def succeeded(self) -> bool:
         """Whether the job ended well."""
         return self.status == JobStatus.DONE.value
 
-    def is_of(self, job: JobRecord, partition: str | None) -> bool:
-        """Whether this is the end of that job; commands may tell its creation a little apart."""
-        same_time = abs(self.created - job.created_on.timestamp()) <= _SAME_TIME_SECONDS
-        return same_time and (self.job_name, self.partition) == (str(job.name), partition)
+    @property
+    def timed_out(self) -> bool:
+        """Whether its own deadline ended the job."""
+        return self.status == TIMED_OUT
+
+    def is_of(self, job: JobRecord, identity: JobIdentity) -> bool:
+        """Whether this is the end of that job."""
+        if (self.job_name, self.partition) != (str(job.name), identity.partition):
+            return False
+        if identity.run_id and self.submitted is not None:
+            return self.submitted == identity.submitted.timestamp()
+        # Commands may tell a job's creation a little apart.
+        return abs(self.created - job.created_on.timestamp()) <= _SAME_TIME_SECONDS
 
 
 def end_told_by(event: dg.AssetMaterialization | dg.AssetObservation) -> JobEnd | None:
@@ -119,7 +130,7 @@ def end_told_by(event: dg.AssetMaterialization | dg.AssetObservation) -> JobEnd 
         status=str(metadata[STATUS].value),
         created=float(str(metadata[CREATED].value)),
         partition=event.partition,
-        run_id=str(metadata[SUBMITTING_RUN].value) if SUBMITTING_RUN in metadata else "",
+        submitted=float(str(metadata[SUBMITTED].value)) if SUBMITTED in metadata else None,
     )
 
 
@@ -153,6 +164,7 @@ def submitted_observation(
         STATUS: "SUBMITTED",
         COMPUTE_POOL: pool,
         ATTEMPT: identity.attempt,
+        SUBMITTED: dg.MetadataValue.timestamp(identity.submitted),
         SUBMITTING_RUN: dg.MetadataValue.dagster_run(identity.run_id),
         WAITED_FOR: identity.blocking,
     }
@@ -188,6 +200,7 @@ def job_metadata(
     }
     if identity.run_id:
         metadata[ATTEMPT] = identity.attempt
+        metadata[SUBMITTED] = dg.MetadataValue.timestamp(identity.submitted)
         metadata[SUBMITTING_RUN] = dg.MetadataValue.dagster_run(identity.run_id)
     url = snowsight_url(account, job.name)
     if url is not None:

@@ -77,7 +77,9 @@ class FollowUps:
 
         ``retries`` are those that waited before, ``made`` the events of this tick.
         """
-        due, waiting = take_due([*retries, *self._retries], self._now)
+        # The same attempt may be noted again by a later tick; it stays due when it was.
+        known = {retry.key: retry for retry in [*self._retries, *retries]}
+        due, waiting = take_due(known.values(), self._now)
         job_name = RETRY_JOB.name if self._failure_runs else None
         attempts = [
             retry_request(

@@ -1,7 +1,7 @@
 """What Dagster's event log holds of an asset's jobs: that they were started, and that they ended.
 
-An event belongs to a job by name and time of creation, both in its metadata: a name can be used
-again once its job was dropped.
+An event belongs to a job by its name and the time it was submitted (of a job that others started:
+created), both in its metadata: a name can be used again once its job was dropped.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -103,7 +103,7 @@ class RecordedEnds:
         if identity.asset not in self._ends:
             self._ends[identity.asset] = self._read(identity.asset)
         ends = self._ends[identity.asset].get(str(job.name), ())
-        return any(end.is_of(job, identity.partition) for end in ends)
+        return any(end.is_of(job, identity) for end in ends)
 
     def _read(self, asset: tuple[str, ...]) -> dict[str, list[events.JobEnd]]:
         found: dict[str, list[events.JobEnd]] = {}

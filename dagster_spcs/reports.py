@@ -31,6 +31,8 @@ _SUBMITTED_WITHIN = timedelta(seconds=30)
 """From the identity's time of submission to the job's creation."""
 _NO_ROW = "history: it has no row of this job"
 _GONE = "log: the job was dropped before it was read"
+TIMED_OUT = "TIMED_OUT"
+"""The status of a job that its own deadline ended; not one of Snowflake's."""
 MetadataSource = Literal["warehouse", "no-warehouse"]
 
 
@@ -58,7 +60,7 @@ class JobReport:
     @property
     def status_text(self) -> str:
         """The job's last status, in Snowflake's word, or TIMED_OUT."""
-        return "TIMED_OUT" if self.timed_out else self.job.status_text
+        return TIMED_OUT if self.timed_out else self.job.status_text
 
     @property
     def succeeded(self) -> bool:
@@ -155,7 +157,6 @@ def gather(
     pipes: Collection[JobName] = (),
     batches: Collection[JobName] = (),
     history: History | None = None,
-    gone: Collection[JobName] = (),
     families: dict[str, str | None] | None = None,
 ) -> list[JobReport]:
     """Return a report for each finished job, in order.
@@ -164,47 +165,56 @@ def gather(
     warehouse. ``pipes`` are the jobs that were asked to speak Dagster Pipes, ``batches`` those
     of which each instance counts: they are whole when all instances have ended, for a job is
     FAILED as soon as one is. ``history`` is what was read already, for more jobs than these.
-    Of jobs that are ``gone`` nothing but the history is left to read. ``families`` are those of
-    the compute pools asked for before; what is learned is added.
+    ``families`` is as in ``with_families``.
 
     What a refused statement leaves unknown is noted in ``missing``; a broken connection raises,
     so that the whole is tried again later.
     """
     if not jobs:
         return []
-    reports = {
-        job.name: JobReport(job, missing=(_GONE,) if job.name in gone else ()) for job in jobs
-    }
+    reports = {job.name: JobReport(job) for job in jobs}
     if source == "warehouse":
         _from_history(client, reports, jobs, history)
-        _from_event_table(
-            client, reports, [job for job in jobs if job.name not in gone], last_lines, pipes
-        )
+        _from_event_table(client, reports, jobs, last_lines, pipes)
         _tables(client, reports, tables or {})
     completed = client.concurrently(
-        lambda report: (
-            report if report.job.name in gone else _complete(client, report, last_lines, pipes)
-        ),
+        lambda report: _complete(client, report, last_lines, pipes),
         list(reports.values()),
         at_once=_AT_ONCE,
     )
-    reports = {
-        report.job.name: _of_instances(report) if report.job.name in batches else report
-        for report in completed
-    }
-    families = {} if families is None else families
+    return with_families(
+        client,
+        [_of_instances(report) if report.job.name in batches else report for report in completed],
+        {} if families is None else families,
+    )
+
+
+def report_of_gone(job: JobRecord, known: HistoryRecord | None) -> JobReport:
+    """Return the report of a job that was dropped: nothing but its history is left to read."""
+    if known is None:
+        return JobReport(job, missing=(_GONE,))
+    return JobReport(job, containers=known.containers, history=known, missing=(_GONE,))
+
+
+def with_families(
+    client: SpcsClient, reports: Sequence[JobReport], families: dict[str, str | None]
+) -> list[JobReport]:
+    """Return the reports with the instance families of their compute pools.
+
+    ``families`` are those asked for before; what is learned is added.
+    """
     refused: dict[str, StatementError] = {}
-    for name, report in reports.items():
+    told = []
+    for report in reports:
         pool = report.job.compute_pool
         if pool not in families and pool not in refused:
             try:
                 families[pool] = client.instance_family(pool)
             except StatementError as error:
                 refused[pool] = error
-        reports[name] = report = replace(report, family=families.get(pool))
-        if pool in refused:
-            reports[name] = note(report, "compute pool", refused[pool])
-    return [reports[job.name] for job in jobs]
+        known = replace(report, family=families.get(pool))
+        told.append(note(known, "compute pool", refused[pool]) if pool in refused else known)
+    return told
 
 
 def _of_instances(report: JobReport) -> JobReport:

@@ -26,6 +26,11 @@ class Retry(BaseModel):
     run_id: str = ""
     """The run that started the failed job: the attempt is made with its configuration."""
 
+    @property
+    def key(self) -> tuple[str, datetime | None, str | None, int]:
+        """What tells an attempt from every other one."""
+        return self.after, self.created, self.partition, self.attempt
+
 
 class RetryRule(BaseModel):
     """What an asset's definition says of retries."""

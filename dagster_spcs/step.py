@@ -161,9 +161,11 @@ class _Run:
                 emit=compute_log(pipes=self._step.pipes),
                 warn=self._context.log.warning,
             ):
-                unfinished.difference_update(job.name for job, _ in ended)
+                # Of a batch that is FAILED other instances may be at work while it is read.
+                unfinished.difference_update(job.name for job, _ in ended if not job.identity.batch)
                 for start in range(0, len(ended), _READ_TOGETHER):
                     yield from self._record(ended[start : start + _READ_TOGETHER], launched)
+                unfinished.difference_update(job.name for job, _ in ended)
         except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
             if self._decision.blocking:
                 self._cancel(unfinished)
@@ -317,6 +319,11 @@ class _Run:
             self._client,
             [record for _, record in ended],
             poll_seconds=self._resource.poll_seconds,
+            deadlines={
+                job.name: job.identity.deadline
+                for job, _ in ended
+                if job.identity.deadline is not None
+            },
             say=self._context.log.info,
             source=self._resource.metadata_source(),
             last_lines=self._resource.log_lines,
@@ -325,7 +332,7 @@ class _Run:
             batches={job.name for job, _ in ended if job.identity.batch},
         )
         return [
-            replace(report, timed_out=ran_out_of_time(record, job.identity))
+            replace(report, timed_out=report.timed_out or ran_out_of_time(record, job.identity))
             for report, (job, record) in zip(reports, ended, strict=True)
         ]
 

@@ -36,10 +36,11 @@ from dagster_spcs.reports import (
     note,
     ran_out_of_time,
     read_history,
+    with_families,
 )
 from dagster_spcs.resource import SpcsJobResource
 from dagster_spcs.status import JobStatus
-from dagster_spcs.waiting import LOG_ARRIVES_WITHIN_SECONDS
+from dagster_spcs.waiting import LOG_ARRIVES_WITHIN_SECONDS, cancel_rest
 
 _BATCH: dict[MetadataSource, int] = {"warehouse": 50, "no-warehouse": 10}
 """Jobs read together; the time is looked at between two batches."""
@@ -120,16 +121,16 @@ class Tick:
         self._recorded = RecordedEnds(
             self._context.instance,
             [
-                *((identity, identity.submitted) for _, identity in dropped.jobs),
+                *((each.identity, each.identity.submitted) for each in dropped.jobs),
                 *(
                     (identity, searched_from(identity, cursor, CLOCK_SLACK))
                     for _, identity in (found[job.name] for job in over)
                 ),
             ],
         )
-        self._report_dropped(dropped)
+        told = self._report_dropped(dropped, cursor)
         known = self._known([found[job.name] for job in over], cursor)
-        cursor = settle(jobs, cursor, known)
+        cursor = settle(jobs, cursor, told | known)
         self._read_history([job for job in over if job not in known][:max_completions])
         while self._told < max_completions and time.monotonic() - begun < max_seconds:
             limit = min(_BATCH[self._source], max_completions - self._told)
@@ -285,7 +286,7 @@ class Tick:
             self._client,
             self._location.job_assets(),
             is_ours=self._is_ours,
-            listed={job.name for job in listed},
+            listed=listed,
             since=min(since),
             listed_at=self._now,
             source=self._source,
@@ -300,13 +301,17 @@ class Tick:
             # What a job over several partitions told of each is known only after it was read.
             if not identity.batch and self._recorded.tell(job, identity):
                 report = JobReport(job, timed_out=ran_out_of_time(job, identity))
-                if searched_from(identity, cursor, CLOCK_SLACK) > identity.submitted:
-                    # The tick that recorded it did not save its cursor, nor request anything.
-                    self._follow_ups.add(report, identity)
-                else:
-                    self._follow_ups.add_recorded(report, identity)
+                self._follow_up_recorded(report, identity, cursor)
                 known.add(job)
         return known
+
+    def _follow_up_recorded(self, report: JobReport, identity: JobIdentity, cursor: Cursor) -> None:
+        """Note what follows an end that is recorded, of a job that is not settled."""
+        if searched_from(identity, cursor, CLOCK_SLACK) > identity.submitted:
+            # The tick that recorded it did not save its cursor, nor request anything.
+            self._follow_ups.add(report, identity)
+        else:
+            self._follow_ups.add_recorded(report, identity)
 
     def _report(
         self, fresh: Sequence[Found], late: Mapping[JobName, JobReport], cursor: Cursor
@@ -323,7 +328,7 @@ class Tick:
             report = reports[job.name]
             since = self._held_since.get(mark(job), self._now)
             if report.goes_on and identity.deadline is not None and identity.deadline < self._now:
-                report = self._cancel_rest(report)
+                report = cancel_rest(self._client, report, self._context.log.error)
             if report.goes_on or (not report.is_whole and self._now - since < _LATE):
                 self._held_since[mark(job)] = since
                 postponed.add(job.name)
@@ -337,28 +342,22 @@ class Tick:
                 postponed.add(job.name)
         return postponed
 
-    def _cancel_rest(self, report: JobReport) -> JobReport:
-        """Stop waiting for instances that work on beyond the deadline after another one failed.
-
-        Whether an account heeds the cancellation of a job that is FAILED is on no page read.
-        """
-        try:
-            self._client.cancel(report.job.name)
-        except StatementError as error:
-            self._context.log.error(f"{report.job.name} timed out and goes on: {error}")
-        return replace(report, is_whole=True, goes_on=False, timed_out=True)
-
-    def _report_dropped(self, dropped: Dropped) -> None:
-        """Make the events of jobs that are gone; nothing but the history knows of them."""
-        names = {job.name for job, _ in dropped.jobs}
-        reports = self._gather(dropped.jobs, gone=names)
-        for report, (_, identity) in zip(reports, dropped.jobs, strict=True):
-            if not identity.batch and self._recorded.tell(report.job, identity):
-                self._follow_ups.add_recorded(report, identity)
-            elif identity.batch:
-                self._record_each(report, identity, dropped.partitions[report.job.name])
+    def _report_dropped(self, dropped: Dropped, cursor: Cursor) -> set[JobRecord]:
+        """Make the events of jobs that are gone; return those that are settled with that."""
+        reports = with_families(
+            self._client, [each.report for each in dropped.jobs], self._families
+        )
+        for report, each in zip(reports, dropped.jobs, strict=True):
+            if each.partitions:
+                self._record_each(report, each.identity, each.partitions)
+            elif self._recorded.tell(report.job, each.identity):
+                self._follow_ups.add_recorded(report, each.identity)
             else:
-                self._record(report, identity)
+                self._record(report, each.identity)
+        for report, identity in dropped.recorded:
+            if open_jobs([report.job], cursor):
+                self._follow_up_recorded(report, identity, cursor)
+        return {report.job for report in [*reports, *(each for each, _ in dropped.recorded)]}
 
     def _ends_of(self, identity: JobIdentity) -> RecordedEnds:
         """Return what is recorded: read anew where a run may be recording at this moment."""
@@ -429,7 +428,7 @@ class Tick:
         metadata = events.job_metadata(report, identity, account=self._resource.account())
         return events.finished_events(report, identity, metadata)
 
-    def _gather(self, found: Sequence[Found], *, gone: Collection[JobName] = ()) -> list[JobReport]:
+    def _gather(self, found: Sequence[Found]) -> list[JobReport]:
         return gather(
             self._client,
             [job for job, _ in found],
@@ -439,7 +438,6 @@ class Tick:
             pipes={job.name for job, identity in found if identity.pipes},
             batches={job.name for job, identity in found if identity.batch},
             history=self._history,
-            gone=gone,
             families=self._families,
         )
 

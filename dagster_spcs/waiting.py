@@ -4,7 +4,8 @@ import itertools
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -178,23 +179,43 @@ def gather_whole(
     jobs: Sequence[JobRecord],
     *,
     poll_seconds: float,
+    deadlines: Mapping[JobName, datetime],
     say: Callable[[str], None],
+    now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
     **options: Any,
 ) -> list[JobReport]:
     """Do what ``gather`` does, again until the rest of the jobs' logs has arrived.
 
     Jobs that speak Pipes are waited for ``LOG_ARRIVES_WITHIN_SECONDS``, batches until each
-    instance has ended.
+    instance has ended or its job's deadline is past.
     """
     begun = time.monotonic()
+    ended: dict[JobName, JobReport] = {}
     while True:
-        reports = gather(client, jobs, **options)
+        left = [job for job in jobs if job.name not in ended]
+        reports = {report.job.name: report for report in gather(client, left, **options)}
+        for name, report in reports.items():
+            if report.goes_on and name in deadlines and now() > deadlines[name]:
+                ended[name] = cancel_rest(client, report, say)
+        reports |= ended
         is_late = time.monotonic() - begun > LOG_ARRIVES_WITHIN_SECONDS
-        late = [report for report in reports if not report.is_whole]
+        late = [report for report in reports.values() if not report.is_whole]
         if not late or (is_late and not any(report.goes_on for report in late)):
-            return reports
+            return [reports[job.name] for job in jobs]
         say("Waiting for the rest of a log, or for the other instances of a batch.")
         time.sleep(poll_seconds)
+
+
+def cancel_rest(client: SpcsClient, report: JobReport, tell: Callable[[str], None]) -> JobReport:
+    """Stop waiting for instances that work on beyond the deadline after another one failed.
+
+    Whether an account heeds the cancellation of a job that is FAILED is on no page read.
+    """
+    try:
+        client.cancel(report.job.name)
+    except StatementError as error:
+        tell(f"{report.job.name} timed out and goes on: {error}")
+    return replace(report, is_whole=True, goes_on=False, timed_out=True)
 
 
 def _label(job: LaunchedJob, instance: int, container: str, jobs: int) -> str:

@@ -37,6 +37,8 @@ class Runner:
         self._processes: dict[int, list[ContainerProcess]] = {}
         self._waiting: dict[int, list[asyncio.Task[Place]]] = {}
         self._winding_down: set[asyncio.Task[None]] = set()
+        self._ending: set[int] = set()
+        """Jobs that were cancelled and still have instances."""
         self.host = "127.0.0.1"
         self.port = 0
 
@@ -49,10 +51,16 @@ class Runner:
         task.add_done_callback(lambda _: self._forget(job))
 
     async def cancel(self, job: Job) -> bool:
-        """Cancel a job and return once it is CANCELLING; False if it had ended before."""
-        if not may_move(job.status, JobStatus.CANCELLING):
+        """Cancel a job and return once it is CANCELLING; False if it had ended before.
+
+        Instances that work on after another one failed are ended; the job stays FAILED (chosen).
+        """
+        is_failed = job.status is JobStatus.FAILED and job.id in self._tasks
+        if not is_failed and not may_move(job.status, JobStatus.CANCELLING):
             return False
-        self._account.change(job, JobStatus.CANCELLING, "Job is being canceled")
+        if not is_failed:
+            self._account.change(job, JobStatus.CANCELLING, "Job is being canceled")
+        self._ending.add(job.id)
         winding_down = asyncio.create_task(self._wind_down(job))
         self._winding_down.add(winding_down)
         winding_down.add_done_callback(self._winding_down.discard)
@@ -87,7 +95,11 @@ class Runner:
         self._tasks.pop(job.id, None)
         self._processes.pop(job.id, None)
         self._waiting.pop(job.id, None)
+        self._ending.discard(job.id)
         shutil.rmtree(self._scratch / f"job-{job.id}", ignore_errors=True)
+
+    def _is_ending(self, job: Job) -> bool:
+        return job.id in self._ending
 
     async def _run(
         self, job: Job, spec: Specification, pool: ComputePool, images: list[Image]
@@ -126,7 +138,7 @@ class Runner:
         images: list[Image],
         instance: Instance,
     ) -> None:
-        if _is_cancelling(job):
+        if self._is_ending(job):
             return
         waiting = asyncio.create_task(pool.place(spec.cpu, spec.memory_gib))
         self._waiting[job.id].append(waiting)
@@ -135,11 +147,11 @@ class Runner:
         except asyncio.CancelledError:
             if waiting.done() and not waiting.cancelled():
                 pool.leave(waiting.result())
-            if _is_cancelling(job):
+            if self._is_ending(job):
                 return
             raise
         try:
-            if _is_cancelling(job):
+            if self._is_ending(job):
                 return
             instance.ip_address = "127.0.0.1"
             codes = await asyncio.gather(
@@ -168,7 +180,7 @@ class Runner:
         image: Image,
         state: ContainerState,
     ) -> int:
-        if _is_cancelling(job):
+        if self._is_ending(job):
             return 1
         account = self._account
         folder = self._scratch / f"job-{job.id}" / f"{instance.id}.{spec.name}"
@@ -253,11 +265,6 @@ class Runner:
             )
             env["SNOWFLAKE_HOME"] = str(folder)
         return env
-
-
-def _is_cancelling(job: Job) -> bool:
-    # Asked anew each time: it changes while a coroutine waits.
-    return job.status is JobStatus.CANCELLING
 
 
 def _joined(image: Image, given: str | None, *ours: str | Path) -> str:

@@ -10,6 +10,7 @@ import pytest
 from dagster_spcs import JobName, JobRequest, events, spcs_job_asset
 from dagster_spcs.client import SpcsClient
 from tests.integration.conftest import Location, requested_asset, script_request
+from tests.support.emulators import until
 
 Locate = Callable[..., Location]
 
@@ -105,22 +106,46 @@ def test_single_partition(locate: Locate) -> None:
     assert '0 of ["p2"]' in recorded(location)["p2"][events.LOG].value
 
 
+@pytest.mark.parametrize("mode", ["deferred", "blocking"])
 def test_instances_that_work_on_past_the_deadline_are_told(
-    locate: Locate, client: SpcsClient
+    locate: Locate, client: SpcsClient, mode: str
 ) -> None:
     """After one has failed the job is FAILED, and the others might work for ever."""
     script = '[ "$SNOWFLAKE_JOB_INDEX" != 1 ] && exec sleep 600'
     request = script_request(script, timeout=timedelta(seconds=1))
-    location = locate(batch_asset_of(request))
+    location = locate(batch_asset_of(request, mode=mode))
     location.run("a", tags=RANGE)
-    name = JobName.parse(location.observations("a")[0].metadata[events.JOB_NAME].value)
 
     location.tick_until(lambda: len(location.observations("a")) == 4)
 
-    ends = location.observations("a")[:-1]
-    client.drop(name)
-    assert {each.metadata[events.STATUS].value for each in ends} == {"TIMED_OUT"}
-    assert {each.partition for each in ends} == {"p1", "p2", "p3"}
+    *ends, started = location.observations("a")
+    client.drop(JobName.parse(started.metadata[events.JOB_NAME].value))
+    assert {each.partition: each.metadata[events.STATUS].value for each in ends} == {
+        "p1": "TIMED_OUT",
+        "p2": "FAILED",
+        "p3": "TIMED_OUT",
+    }
+
+
+def test_terminated_run_ends_the_instances_that_work_on(
+    locate: Locate, client: SpcsClient, schema: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch is FAILED with its first failure, and the run that waits for the others ends them."""
+    script = '[ "$SNOWFLAKE_JOB_INDEX" != 1 ] && exec sleep 600'
+    location = locate(batch_asset(script, mode="blocking"))
+
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("dagster_spcs.step.gather_whole", interrupt)
+    assert not location.run("a", tags=RANGE).success
+
+    [job] = client.list(database="LAB", schema=schema)
+
+    def are_over() -> bool:
+        return all(each.exit_code is not None for each in client.containers(job.name))
+
+    until(are_over)
 
 
 @pytest.mark.parametrize("lost", [False, True])

@@ -322,44 +322,6 @@ def test_job_past_its_deadline_is_cancelled_with_its_log_saved(
     assert len(location.observations("a")) == 2
 
 
-@pytest.mark.parametrize("source", ["warehouse", "no-warehouse"])
-def test_job_dropped_at_work_is_told_as_dropped(
-    locate: Locate, client: SpcsClient, source: str
-) -> None:
-    """A job that somebody dropped before it ended is reported once, as what it is."""
-    location = locate(script_asset("a", "sleep 60"), metadata=source)
-    location.run("a")
-    location.tick()
-    client.drop(JobName.parse(location.observations("a")[0].metadata[events.JOB_NAME].value))
-
-    for _ in range(3):
-        location.tick()
-
-    told = location.observations("a")
-    assert [each.metadata[events.STATUS].value for each in told] == ["DELETED", "SUBMITTED"]
-    assert "was dropped by somebody" in told[0].description
-
-
-def test_job_that_ended_and_was_dropped_between_two_ticks_is_materialized(
-    locate: Locate, client: SpcsClient
-) -> None:
-    """The history still knows how it ended, and nothing is lost."""
-    location = locate(script_asset("a", "sleep 0.2"), script_asset("b", "sleep 60"))
-    location.run("a", "b")
-    location.tick()
-    name = JobName.parse(location.observations("a")[0].metadata[events.JOB_NAME].value)
-    [_] = client.wait([name], poll_seconds=0.02)
-    client.drop(name)
-
-    for _ in range(3):
-        location.tick()
-
-    [recorded] = location.materializations("a")
-    assert recorded.metadata[events.STATUS].value == "DONE"
-    assert recorded.metadata[events.INSTANCES].records[0].data["exit_code"] == 0
-    assert len(location.observations("b")) == 1
-
-
 def test_tick_is_bounded_in_time(
     locate: Locate, client: SpcsClient, schema: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -375,46 +337,6 @@ def test_tick_is_bounded_in_time(
     patient = locate(*(script_asset(name, "true") for name in names), max_seconds=600)
     patient.cursor = location.cursor
     assert len(patient.tick().asset_events) == 10
-
-
-@pytest.mark.parametrize(("source", "told"), [("warehouse", "DONE"), ("no-warehouse", "DELETED")])
-def test_job_that_no_tick_ever_saw_is_told(
-    locate: Locate, client: SpcsClient, source: str, told: str
-) -> None:
-    """A job that was started, ended and dropped between two ticks is in no listing."""
-    location = locate(script_asset("a", "true"), metadata=source)
-    location.tick()
-    location.run("a")
-    name = JobName.parse(location.observations("a")[0].metadata[events.JOB_NAME].value)
-    [_] = client.wait([name], poll_seconds=0.02)
-    client.drop(name)
-
-    for _ in range(3):
-        location.tick()
-
-    ends = [*location.materializations("a"), *location.observations("a")[:-1]]
-    assert [each.metadata[events.STATUS].value for each in ends] == [told]
-
-
-def test_many_dropped_jobs_are_told_in_bounded_ticks(locate: Locate, client: SpcsClient) -> None:
-    """Whoever cleans up during an outage leaves no tick with more than it may record."""
-    names = [f"a{index}" for index in range(7)]
-    location = locate(*(script_asset(name, "true") for name in names), max_completions=3)
-    location.run(*names)
-    location.tick()
-    jobs = [
-        JobName.parse(location.observations(name)[-1].metadata[events.JOB_NAME].value)
-        for name in names
-    ]
-    for ended in client.wait(jobs, poll_seconds=0.02):
-        client.drop(ended.name)
-    before = sum(len(location.materializations(name)) for name in names)
-
-    sizes = [len(location.tick().asset_events) // 2 for _ in range(4)]
-
-    assert sum(sizes) == 7 - before
-    assert max(sizes) <= 3
-    assert all(len(location.materializations(name)) == 1 for name in names)
 
 
 def test_lost_cursor_with_much_behind_it_doubles_nothing(
@@ -501,24 +423,6 @@ def test_retry_has_the_failed_run_s_config_and_tags(locate: Locate) -> None:
     assert (request.tags["team"], request.tags[events.ATTEMPT_TAG]) == ("x", "1")
     location.tick_until(lambda: len(location.observations("a")) == 4)
     assert "told" in location.observations("a")[0].metadata[events.LOG].value
-
-
-def test_retry_of_a_name_that_was_used_before(locate: Locate, client: SpcsClient) -> None:
-    """A job under the name of an earlier one that was dropped has a retry of its own."""
-    location = locate(
-        requested_asset(
-            "a", script_request("exit 1", name="DAGSTER_MINE"), max_retries=1, retry_delay_seconds=0
-        )
-    )
-    keys = set()
-    for number in (1, 2):
-        location.run("a")
-        requests: list[dg.RunRequest] = []
-        while not requests:
-            requests += location.tick().run_requests
-        keys.add(requests[0].run_key)
-        assert len(keys) == number
-        client.drop(JobName.parse(location.observations("a")[0].metadata[events.JOB_NAME].value))
 
 
 @pytest.mark.parametrize("ends", ["before the retry is due", "in the tick in which it is due"])
