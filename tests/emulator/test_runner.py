@@ -85,6 +85,17 @@ def test_every_replica_counts(lab: Lab) -> None:
     assert statuses == ["SUCCEEDED", "FAILED"]
 
 
+def test_replicas_that_outlive_a_failure_can_be_cancelled(lab: Lab) -> None:
+    """The job is FAILED and stays so; what still works, or waits for a place, is ended."""
+    name = lab.submit(
+        "[ $SNOWFLAKE_JOB_INDEX = 1 ] && exit 3; exec sleep 600", "ASYNC = TRUE REPLICAS = 3"
+    )
+    lab.wait(name, "FAILED")
+    lab.value(f"CALL {name}!SPCS_CANCEL_JOB()")
+    until(lambda: [row["last_exit_code"] for row in lab.containers(name)] == [143, 3, 143])
+    lab.wait(name, "FAILED")
+
+
 def test_every_container_counts(lab: Lab) -> None:
     """An instance succeeded when all of its containers did."""
     name = lab.submit_spec(spec_of(container("exit 0", "good"), container("exit 2", "bad")))

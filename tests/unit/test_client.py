@@ -25,6 +25,7 @@ from dagster_spcs.status import JobStatus
 from dagster_spcs.testing import InMemorySession
 
 from .samples import (
+    NOON,
     at,
     container,
     container_row,
@@ -397,6 +398,20 @@ def test_history_of_a_name_used_twice(client: SpcsClient, session: InMemorySessi
     earlier = history_row(created_time=at(-3), status="FAILED", query_id="old")
     session.answer(HISTORY, [history_row(query_id="new"), earlier])
     assert client.history([job()])[name()].query_id == "new"
+
+
+def test_history_of_names(client: SpcsClient, session: InMemorySession) -> None:
+    """All rows of each name, by creation; of jobs that are gone nothing else is known."""
+    rows = [
+        history_row("JOB_A", created_time=at(30), query_id="second"),
+        history_row("JOB_B", created_time=at(20), query_id="other"),
+        history_row("JOB_A", created_time=at(10), query_id="first"),
+    ]
+    session.answer(HISTORY, rows)
+    found = client.history_of_names({name("JOB_A"), name("JOB_B")}, since=NOON)
+    assert [each.query_id for each in found[name("JOB_A")]] == ["first", "second"]
+    assert [each.query_id for each in found[name("JOB_B")]] == ["other"]
+    assert client.history_of_names(set(), since=NOON) == {}
 
 
 def test_history_of_nothing(client: SpcsClient, session: InMemorySession) -> None:

@@ -11,9 +11,12 @@ from pydantic import ValidationError
 from dagster_spcs.cursor import (
     SLACK,
     Cursor,
+    mark,
     one_is_missing,
+    open_jobs,
     report_finished,
     searched_from,
+    settle,
 )
 from dagster_spcs.identity import JobIdentity
 from dagster_spcs.names import JobName
@@ -179,6 +182,18 @@ def test_settled_job_that_is_away_for_a_while_is_not_reported_again() -> None:
     fresh, cursor = report_finished(jobs, cursor, limit=10)
     assert fresh == []
     assert cursor.absent == {}
+
+
+def test_dropped_job_that_was_reported_is_settled() -> None:
+    """Though no listing ever had it, until the account has forgotten jobs of that time."""
+    dropped = done("D", 0, 5)
+    cursor = settle([], Cursor(), [dropped])
+    assert open_jobs([dropped], cursor) == []
+    _, cursor = report_finished([done("A", 5, 6)], cursor, limit=10)
+    assert open_jobs([dropped], cursor) == []
+    _, cursor = report_finished([done("B", 60, 61)], cursor, limit=10)
+    assert open_jobs([dropped], cursor) == []
+    assert mark(dropped) not in cursor.absent
 
 
 def test_what_is_away_for_good_is_forgotten() -> None:

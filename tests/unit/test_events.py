@@ -2,6 +2,7 @@
 
 import itertools
 from dataclasses import replace
+from datetime import datetime, timezone
 from typing import Any
 from urllib.parse import unquote
 
@@ -11,6 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dagster_spcs import events
+from dagster_spcs.identity import JobIdentity
 from dagster_spcs.records import HistoryRecord, JobLog, LogLine, TableFacts
 from dagster_spcs.reports import JobReport
 
@@ -57,6 +59,7 @@ def test_metadata() -> None:
         events.IMAGE_DIGEST: "sha256:abc",
         events.REPLICAS: 1,
         events.ATTEMPT: 2,
+        events.SUBMITTED: NOON.timestamp(),
         events.SUBMITTING_RUN: "run-1",
         events.CREATED: NOON.timestamp(),
         events.STARTED: at(1).timestamp(),
@@ -193,8 +196,29 @@ def test_submitted_observation(adopted: bool) -> None:
     assert event.description == f"{'Found' if adopted else 'Started'} job LAB.JOBS.JOB_A on POOL"
     assert event.tags[events.JOB_TAG] == "JOB_A"
     assert event.tags[events.STATUS_TAG] == "SUBMITTED"
+    assert event.metadata[events.SUBMITTED] == dg.MetadataValue.timestamp(NOON)
     assert event.metadata[events.SUBMITTING_RUN] == dg.MetadataValue.dagster_run("run-1")
     assert events.JOB_URL in event.metadata
+
+
+@given(
+    moments=st.lists(
+        st.datetimes(datetime(1980, 1, 2), datetime(2200, 1, 1), timezones=st.just(timezone.utc)),
+        min_size=2,
+        max_size=2,
+        unique=True,
+    )
+)
+def test_end_is_of_the_job_that_was_submitted_then(moments: list[datetime]) -> None:
+    """To the microsecond, through the comment and the event log, whatever the account's clock."""
+    told = [identity(submitted=moment).to_comment() for moment in moments]
+    own, other = (each for each in map(JobIdentity.from_comment, told) if each is not None)
+    made = events.finished_events(report(), own, events.job_metadata(report(), own))
+    stored = dg.deserialize_value(dg.serialize_value(made[0]), dg.AssetMaterialization)
+    end = events.end_told_by(stored)
+    assert end is not None
+    assert end.is_of(job("JOB_A", created_on=at(60)), own)
+    assert not end.is_of(report().job, other)
 
 
 def test_success_becomes_a_materialization() -> None:
