@@ -115,7 +115,7 @@ class Tick:
         jobs = [job for job, _ in found.values()]
         held = self._waited_for(found, cursor)
         begun = time.monotonic()
-        late = self._end_overdue(found, cursor, held)
+        late = self._end_overdue(found, cursor, held, begun + max_seconds / 2)
         dropped = self._dropped(listed, jobs, cursor, max_completions)
         over, _ = report_finished(jobs, cursor, limit=len(jobs), held=held, overdue=late)
         self._recorded = RecordedEnds(
@@ -238,23 +238,35 @@ class Tick:
         return deadline is not None and deadline < self._now and not job.status.is_final
 
     def _end_overdue(
-        self, found: Mapping[JobName, Found], cursor: Cursor, held: Collection[JobName]
+        self,
+        found: Mapping[JobName, Found],
+        cursor: Cursor,
+        held: Collection[JobName],
+        until: float,
     ) -> dict[JobName, JobReport]:
-        """Read, then cancel, jobs past their deadline; return the reports of those cancelled."""
+        """Read, then cancel, jobs past their deadline; return the reports of those cancelled.
+
+        About ``_MOST_OVERDUE``; none is begun after ``until``, on the monotonic clock.
+        """
         overdue = [
             job
             for job in open_jobs([job for job, _ in found.values()], cursor)
             if self._is_overdue(job, found[job.name][1]) and job.name not in held
-        ][:_MOST_OVERDUE]
-        ended = {}
-        for report in self._gather([found[job.name] for job in overdue]):
-            try:
-                self._client.cancel(report.job.name)
-            except StatementError as error:
-                # It goes on, so its end is still to be recorded: the next tick tries again.
-                self._context.log.error(f"{report.job.name} timed out and goes on: {error}")
-            else:
-                ended[report.job.name] = replace(report, timed_out=True)
+        ]
+        ended: dict[JobName, JobReport] = {}
+        # Those whose cancellation is refused do not hold up the others.
+        for start in range(0, len(overdue), _MOST_OVERDUE):
+            if len(ended) >= _MOST_OVERDUE or time.monotonic() >= until:
+                break
+            together = overdue[start : start + _MOST_OVERDUE]
+            for report in self._gather([found[job.name] for job in together]):
+                try:
+                    self._client.cancel(report.job.name)
+                except StatementError as error:
+                    # It goes on, so its end is still to be recorded: the next tick tries again.
+                    self._context.log.error(f"{report.job.name} timed out and goes on: {error}")
+                else:
+                    ended[report.job.name] = replace(report, timed_out=True)
         return ended
 
     def _dropped(

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import dagster as dg
@@ -320,6 +320,37 @@ def test_job_past_its_deadline_is_cancelled_with_its_log_saved(
     assert "busy" in told.metadata[events.LOG].value
     assert ended.status is JobStatus.CANCELLED
     assert len(location.observations("a")) == 2
+
+
+def test_refused_cancellations_do_not_hold_up_the_others(
+    locate: Locate,
+    client: SpcsClient,
+    emulator: Emulator,
+    schema: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A tick reads and cancels some overdue jobs; those that could not be are not counted."""
+    monkeypatch.setattr(tick_module, "_MOST_OVERDUE", 2)
+    names = [f"a{index}" for index in range(5)]
+    request = script_request("sleep 60", timeout=MOMENT)
+    location = locate(*(requested_asset(name, request) for name in names))
+    location.run(*names)
+
+    def timed_out() -> int:
+        told = [event for name in names for event in location.observations(name)]
+        return sum(each.metadata[events.STATUS].value == "TIMED_OUT" for each in told)
+
+    def are_overdue() -> bool:
+        jobs = client.list(database="LAB", schema=schema)
+        told = [JobIdentity.from_comment(job.comment) for job in jobs]
+        now = datetime.now(timezone.utc)
+        return all(each and each.deadline and each.deadline < now for each in told)
+
+    until(are_overdue)
+    emulator.faults.refuse("CALL", times=2)
+    location.tick()
+    assert timed_out() == 2
+    location.tick_until(lambda: timed_out() == 5)
 
 
 def test_tick_is_bounded_in_time(
