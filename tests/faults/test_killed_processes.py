@@ -27,6 +27,8 @@ from tests.support.emulators import Lab, new_emulator, open_lab
 pytestmark = pytest.mark.slow
 
 ASSETS = ("deferred", "waited_for")
+POLLING = "spcs_polling_sensor"
+TICKS_OF_AN_OUTAGE = 12
 PLAN = ("run worker", "code server", "outage", "daemon", "expire")
 LOCATION = Path("tests/faults/location.py")
 DAGSTER_YAML = """telemetry: {enabled: false}
@@ -195,6 +197,14 @@ def test_exactly_one_event_for_each_job(tmp_path: Path) -> None:
             found = count(lab, instance, ASSETS)
             return not found.orphaned and not found.lost
 
+        def failed_ticks() -> int:
+            return sum(
+                tick.status.value == "FAILURE"
+                for state in instance.all_instigator_state()
+                if state.name == POLLING
+                for tick in instance.get_ticks(state.instigator_origin_id, state.selector_id)
+            )
+
         progress(10, of="EXECUTE JOB SERVICE")
         for number, what in enumerate(PLAN):
             if is_idle():  # a kill is to fall into work
@@ -207,8 +217,9 @@ def test_exactly_one_event_for_each_job(tmp_path: Path) -> None:
                 emulator.faults.lose_answer("EXECUTE", times=5)
             elif what == "outage":
                 with emulator.faults.outage():
-                    gone = emulator.faults.turned_away + 5
-                    wait_for("outage", lambda gone=gone: emulator.faults.turned_away > gone, log)
+                    # A tick gives up after seconds and the next one follows: these are minutes.
+                    enough = failed_ticks() + TICKS_OF_AN_OUTAGE
+                    wait_for("outage", lambda enough=enough: failed_ticks() >= enough, log)
             else:
                 running.kill(what)
                 running.start(what)
