@@ -43,6 +43,8 @@ class Cursor(BaseModel):
     held: dict[str, datetime] = {}
     """Since when, by Dagster's clock, a finished job is left to the run that waits for it, or to
     the rest of its log."""
+    taken_over: tuple[str, ...] = ()
+    """Finished jobs of which it was told that their run is not waited for any longer."""
     begun: datetime | None = None
     """When the first tick looked, by Dagster's clock; what came before, a cursor that was lost may
     have known."""

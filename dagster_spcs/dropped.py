@@ -169,6 +169,7 @@ class _Start:
                 attempt=int(str(metadata[events.ATTEMPT].value)),
                 submitted=_utc(float(str(metadata[events.SUBMITTED].value))),
                 batch=bool(partitions),
+                held_back=events.HELD_BACK in metadata,
             ),
             compute_pool=str(metadata[events.COMPUTE_POOL].value),
             partitions=partitions,

@@ -48,6 +48,10 @@ SUBMITTED = "dagster_spcs/submitted"
 SUBMITTING_RUN = "dagster_spcs/submitting_run"
 WAITED_FOR = "dagster_spcs/waited_for"
 """Of a job that was started: whether its run waits for it."""
+HELD_BACK = "dagster_spcs/held_back"
+"""Of a job that was started: that its run records it with the step's result only."""
+TAKEN_OVER = "dagster_spcs/taken_over"
+"""Of a job whose run is not waited for any longer: when it was submitted."""
 LOG = "dagster_spcs/log"
 LOG_LINES = "dagster_spcs/log_lines"
 ERROR_LINES = "dagster_spcs/error_lines"
@@ -168,6 +172,8 @@ def submitted_observation(
         SUBMITTING_RUN: dg.MetadataValue.dagster_run(identity.run_id),
         WAITED_FOR: identity.blocking,
     }
+    if identity.held_back:
+        metadata[HELD_BACK] = True
     if partitions:
         metadata[PARTITIONS] = dg.MetadataValue.json(list(partitions))
     url = snowsight_url(account, name)
@@ -180,6 +186,35 @@ def submitted_observation(
         metadata=metadata,
         tags={JOB_TAG: name.name, STATUS_TAG: "SUBMITTED"},
     )
+
+
+def takeover(identity: JobIdentity, job: JobRecord) -> dg.AssetObservation:
+    """Return the event after which a run must not record a job that it waits for.
+
+    It stands in the event log before the sensor records the job, so that of the two one does.
+    """
+    return dg.AssetObservation(
+        asset_key=dg.AssetKey(list(identity.asset)),
+        partition=identity.partition,
+        description=f"Job {job.name} has ended, and the run that waits for it has not told so."
+        " The sensor does, next time.",
+        metadata={
+            JOB_NAME: str(job.name),
+            TAKEN_OVER: dg.MetadataValue.timestamp(identity.submitted),
+            SUBMITTING_RUN: dg.MetadataValue.dagster_run(identity.run_id),
+        },
+        tags={JOB_TAG: job.name.name},
+    )
+
+
+def taken_over_by(
+    event: dg.AssetMaterialization | dg.AssetObservation,
+) -> tuple[str, float] | None:
+    """Return name and submission of the job that an event takes over, None if it takes none."""
+    metadata = event.metadata
+    if not {JOB_NAME, TAKEN_OVER} <= metadata.keys():
+        return None
+    return str(metadata[JOB_NAME].value), float(str(metadata[TAKEN_OVER].value))
 
 
 def job_metadata(

@@ -41,6 +41,8 @@ class JobIdentity(BaseModel):
     """Whether the containers were asked to speak Dagster Pipes."""
     batch: bool = Field(default=False, alias="q")
     """Whether each instance makes a partition of its own; which ones its specification tells."""
+    held_back: bool = Field(default=False, alias="h")
+    """Whether its run records it with the step's result only, after the last of its jobs ended."""
     note: str | None = Field(default=None, alias="c")
     """The comment the user asked for."""
 

@@ -38,6 +38,8 @@ class PlannedJob:
     pipes: bool = False
     partitions: tuple[str, ...] = ()
     """What the instances make, one each, of a job over several partitions."""
+    held_back: bool = False
+    """Whether its event comes with the step's result, when all jobs of the step have ended."""
 
 
 @dataclass(frozen=True)
@@ -196,6 +198,7 @@ def _identity(planned: PlannedJob, place: Place) -> JobIdentity:
         deployment=place.prefix,
         pipes=planned.pipes,
         batch=bool(planned.partitions),
+        held_back=planned.held_back,
         note=planned.request.comment,
     )
 

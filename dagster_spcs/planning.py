@@ -9,6 +9,7 @@ from dagster_spcs import events
 from dagster_spcs.batch import with_partitions
 from dagster_spcs.client import SpcsClient
 from dagster_spcs.launch import PlannedJob
+from dagster_spcs.modes import Decision
 from dagster_spcs.partition_context import PartitionContext
 from dagster_spcs.pipes_context import context_data, tell
 from dagster_spcs.request import JobRequest
@@ -27,14 +28,13 @@ class Planner:
         context: dg.AssetExecutionContext,
         resource: SpcsJobResource,
         client: SpcsClient,
-        *,
-        blocking: bool,
+        decision: Decision,
     ) -> None:
         self._step = step
         self._context = context
         self._resource = resource
         self._client = client
-        self._blocking = blocking
+        self._decision = decision
 
     def plan(
         self, selected: Sequence[dg.AssetKey], arguments: Mapping[str, Any]
@@ -109,7 +109,8 @@ class Planner:
             partition=partition,
             run_id=run.run_id,
             attempt=int(run.tags.get(events.ATTEMPT_TAG, "0")),
-            blocking=self._blocking,
+            blocking=self._decision.blocking,
             pipes=self._step.pipes,
             partitions=partitions,
+            held_back=self._decision.feeds_run and self._context.has_partition_key_range,
         )

@@ -97,13 +97,22 @@ class RecordedEnds:
             partition = None if identity.batch else identity.partition
             self._partitions.setdefault(identity.asset, set()).add(partition)
         self._ends: dict[tuple[str, ...], dict[str, list[events.JobEnd]]] = {}
+        self._taken_over: set[tuple[str, float]] = set()
 
     def tell(self, job: JobRecord, identity: JobIdentity) -> bool:
         """Say whether the end of a job is recorded."""
-        if identity.asset not in self._ends:
-            self._ends[identity.asset] = self._read(identity.asset)
-        ends = self._ends[identity.asset].get(str(job.name), ())
+        ends = self._of(identity.asset).get(str(job.name), ())
         return any(end.is_of(job, identity) for end in ends)
+
+    def is_taken_over(self, job: JobRecord, identity: JobIdentity) -> bool:
+        """Say whether the sensor records a job that a run waits for."""
+        self._of(identity.asset)
+        return (str(job.name), identity.submitted.timestamp()) in self._taken_over
+
+    def _of(self, asset: tuple[str, ...]) -> dict[str, list[events.JobEnd]]:
+        if asset not in self._ends:
+            self._ends[asset] = self._read(asset)
+        return self._ends[asset]
 
     def _read(self, asset: tuple[str, ...]) -> dict[str, list[events.JobEnd]]:
         found: dict[str, list[events.JobEnd]] = {}
@@ -116,14 +125,9 @@ class RecordedEnds:
             sorted(own) if are_few else None,
         ):
             end = events.end_told_by(event)
+            taken_over = events.taken_over_by(event)
             if end is not None:
                 found.setdefault(end.job_name, []).append(end)
+            elif taken_over is not None:
+                self._taken_over.add(taken_over)
         return found
-
-
-def already_recorded(
-    instance: dg.DagsterInstance, jobs: Sequence[tuple[JobRecord, JobIdentity]]
-) -> list[bool]:
-    """Return, for each job in order, whether its end is in the event log now."""
-    ends = RecordedEnds(instance, [(identity, identity.submitted) for _, identity in jobs])
-    return [ends.tell(job, identity) for job, identity in jobs]

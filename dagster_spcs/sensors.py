@@ -43,8 +43,8 @@ def build_spcs_polling_sensor(
         max_seconds: a tick starts no further batch after this long (a sensor's call is cut off
             after 60 seconds by default).
         hold_seconds: how long a finished job is left to the run that waits for it. A run whose
-            process was killed looks as if it were still there; after this long the sensor records
-            its jobs all the same.
+            process was killed looks as if it were still there; after this long the sensor tells
+            on the asset's page that it takes the job over, and records it with the next tick.
         failure_runs: for each failed job that is not tried again, launch a small run that fails
             with the same text, so that alerts on failed runs fire. Dagster allows
             it only where the partitioned job assets share one partitions definition.

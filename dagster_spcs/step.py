@@ -25,7 +25,7 @@ from dagster_spcs.logtext import plain
 from dagster_spcs.modes import Decision, Mode, decide_for_run
 from dagster_spcs.names import JobName
 from dagster_spcs.planning import Planner
-from dagster_spcs.recorded import already_recorded, asset_events
+from dagster_spcs.recorded import RecordedEnds, asset_events
 from dagster_spcs.records import JobRecord
 from dagster_spcs.reports import JobReport, ran_out_of_time
 from dagster_spcs.resource import SpcsJobResource
@@ -95,7 +95,7 @@ class JobStep:
             patience_seconds=resource.outage_seconds if decision.blocking else PATIENCE_SECONDS,
             on_retry=lambda error: context.log.warning(f"Trying again: {error}"),
         ) as client:
-            planner = Planner(self, context, resource, client, blocking=decision.blocking)
+            planner = Planner(self, context, resource, client, decision)
             run = _Run(self, context, resource, client, decision)
             yield from run.execute(planner.plan(selected, arguments))
 
@@ -139,7 +139,8 @@ class _Run:
         database, schema = resource.place()
         self._place = Place(database, schema, resource.prefix())
         self._failures: list[tuple[dg.AssetKey, str | None, JobFailed]] = []
-        self._held_back: set[tuple[dg.AssetKey, str | None]] = set()
+        self._held_back: dict[dg.AssetKey, list[tuple[JobRecord, JobIdentity]]] = {}
+        self._taken_over: list[JobName] = []
         self._jobs: Counter[dg.AssetKey] = Counter()
 
     def execute(self, planned: list[PlannedJob]) -> Iterator[Any]:
@@ -182,6 +183,12 @@ class _Run:
                 metadata={
                     events.JOB_NAME: ", ".join(str(each.job.name) for _, _, each in self._failures)
                 },
+            )
+        if self._taken_over and self._decision.feeds_run:
+            names = ", ".join(map(str, dict.fromkeys(self._taken_over)))
+            raise dg.Failure(
+                f"The sensor records {names}: this run had ended its jobs long ago and not told"
+                " so. What the run builds from the result is not made; materialize it again."
             )
 
     def _launch(self, planned: Sequence[PlannedJob]) -> list[LaunchedJob]:
@@ -265,23 +272,35 @@ class _Run:
             told += by_partition(report, job.identity, job.planned.partitions) or [
                 (report, job.identity)
             ]
-        known = already_recorded(
-            self._context.instance, [(report.job, identity) for report, identity in told]
-        )
-        for (report, identity), is_recorded in zip(told, known, strict=True):
-            if is_recorded:
+        ends = self._ends_of(identity for _, identity in told)
+        for report, identity in told:
+            if not report.succeeded:  # whoever records it
+                self._note_failure(report, identity)
+            if ends.is_taken_over(report.job, identity):
+                self._taken_over.append(report.job.name)
+                self._context.log.warning(
+                    f"{report.job.name} is left to the sensor: this run did not tell of its end"
+                    " for too long."
+                )
+            elif ends.tell(report.job, identity):
                 self._context.log.info(f"The end of {report.job.name} was recorded before.")
             else:
                 yield from self._record_one(report, identity)
+
+    def _ends_of(self, identities: Iterable[JobIdentity]) -> RecordedEnds:
+        return RecordedEnds(
+            self._context.instance, [(identity, identity.submitted) for identity in identities]
+        )
+
+    def _note_failure(self, report: JobReport, identity: JobIdentity) -> None:
+        last_lines = plain(report.log.lines, _FAILURE_LOG_BYTES)
+        failure = JobFailed(report.job, report.exit_codes, last_lines, ending=report.ending)
+        self._failures.append((dg.AssetKey(list(identity.asset)), identity.partition, failure))
 
     def _record_one(self, report: JobReport, identity: JobIdentity) -> Iterator[Any]:
         key = dg.AssetKey(list(identity.asset))
         alone = self._jobs[key] == 1
         metadata = events.job_metadata(report, identity, account=self._resource.account())
-        if not report.succeeded:
-            last_lines = plain(report.log.lines, _FAILURE_LOG_BYTES)
-            failure = JobFailed(report.job, report.exit_codes, last_lines, ending=report.ending)
-            self._failures.append((key, identity.partition, failure))
         events_made = events.finished_events(report, identity, metadata)
         own = events_made[0]
         assert not isinstance(own, dg.AssetCheckEvaluation)
@@ -304,7 +323,7 @@ class _Run:
         elif self._decision.feeds_run and report.succeeded:
             # Its event comes with the step's result, which what is downstream waits for. If
             # another partition fails there is no result, and the sensor records this one.
-            self._held_back.add((key, identity.partition))
+            self._held_back.setdefault(key, []).append((report.job, identity))
             self._context.add_asset_metadata(
                 metadata, asset_key=key, partition_key=identity.partition
             )
@@ -349,7 +368,11 @@ class _Run:
             severity=dg.AssetCheckSeverity.ERROR,
             description=f"Failed: {names}" if names else "All jobs ended DONE",
         )
-        if not names and any(held == key for held, _ in self._held_back):
+        held_back = self._held_back.get(key, [])
+        ends = self._ends_of(identity for _, identity in held_back)
+        taken_over = [job.name for job, identity in held_back if ends.is_taken_over(job, identity)]
+        self._taken_over += taken_over
+        if held_back and not names and not taken_over:
             yield dg.MaterializeResult(asset_key=key, check_results=[check])
         else:
             yield check

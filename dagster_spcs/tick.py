@@ -88,6 +88,8 @@ class Tick:
         self._history: History | None = None
         self._alive: dict[str, bool] = {}
         self._held_since: dict[str, datetime] = {}
+        self._taken_over: set[str] = set()
+        self._runs_at_work: set[str] = set()
         self._families: dict[str, str | None] = {}
         self._recorded = RecordedEnds(context.instance, ())
         self._told = 0
@@ -148,6 +150,7 @@ class Tick:
                 "looked": self._now,
                 "dropped_since": dropped.left_since,
                 "held": self._held_since,
+                "taken_over": tuple(sorted(self._taken_over)),
                 "retries": tuple(waiting),
             }
         )
@@ -210,7 +213,13 @@ class Tick:
     def _waited_for(self, found: Mapping[JobName, Found], cursor: Cursor) -> set[JobName]:
         """Return the jobs that are over and left to runs that wait."""
         held = set()
-        for job in open_jobs([job for job, _ in found.values()], cursor):
+        opened = open_jobs([job for job, _ in found.values()], cursor)
+        self._runs_at_work = {
+            found[job.name][1].run_id
+            for job in opened
+            if not (job.status.is_final or self._is_overdue(job, found[job.name][1]))
+        }
+        for job in opened:
             identity = found[job.name][1]
             if mark(job) in cursor.held:
                 self._held_since[mark(job)] = cursor.held[mark(job)]
@@ -222,7 +231,8 @@ class Tick:
     def _is_left(self, job: JobRecord, identity: JobIdentity, cursor: Cursor) -> bool:
         """Whether a job is left to the run that started it, which may be about to record it.
 
-        A run whose process was killed looks as if it were still there, so not for ever.
+        A run whose process was killed looks as if it were still there, so not for ever; but one
+        that does not wait any longer has to be told before somebody else records its job.
         """
         if identity.run_id not in self._alive:
             run = self._context.instance.get_run_by_id(identity.run_id)
@@ -230,8 +240,19 @@ class Tick:
         if not self._alive[identity.run_id]:
             return False
         since = cursor.held.get(mark(job), self._now)
+        if identity.held_back and identity.run_id in self._runs_at_work:
+            since = self._now
         self._held_since[mark(job)] = since
-        return self._now - since < self._hold
+        if self._now - since < self._hold:
+            return True
+        return identity.blocking and not self._is_taken_over(job, identity, cursor)
+
+    def _is_taken_over(self, job: JobRecord, identity: JobIdentity, cursor: Cursor) -> bool:
+        """Whether the run was told, by a tick that was saved; tells it if not."""
+        if mark(job) not in cursor.taken_over:
+            self._made.append(events.takeover(identity, job))
+        self._taken_over.add(mark(job))
+        return mark(job) in cursor.taken_over
 
     def _is_overdue(self, job: JobRecord, identity: JobIdentity) -> bool:
         deadline = identity.deadline

@@ -71,6 +71,7 @@ def test_comment_as_written() -> None:
         "b": False,
         "m": False,
         "q": False,
+        "h": False,
         "t": "2026-01-01T12:00:00Z",
         "d": "2026-01-01T12:30:00Z",
         "c": "nightly",
