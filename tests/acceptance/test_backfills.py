@@ -33,6 +33,7 @@ from dagster_spcs import (
 from tests.support.emulators import POOL, SHELL
 
 PARTITIONS = dg.StaticPartitionsDefinition(["p0", "p1", "p2"])
+IN_ONE_RUN = {"backfill_policy": dg.BackfillPolicy.single_run()}
 FRESH = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=1))
 
 
@@ -48,6 +49,19 @@ def parted(name: str, *failing: str, **options) -> dg.AssetsDefinition:
         return request(f"exit {int(context.partition_key in failing)}")
 
     return job
+
+
+def batch(name: str, script: str) -> dg.AssetsDefinition:
+    @spcs_job_asset(name=name, partitions_def=PARTITIONS, batch=True, **IN_ONE_RUN)
+    def job() -> JobRequest:
+        return request(script)
+
+    return job
+
+
+@dg.asset(deps=["one_run_good"], partitions_def=PARTITIONS, **IN_ONE_RUN)
+def built_from_it() -> None:
+    pass
 
 
 @spcs_job_asset()
@@ -75,7 +89,11 @@ defs = dg.Definitions(
     assets=[
         parted("all_good"),
         parted("two_bad", "p0", "p2"),
-        parted("one_run", "p1", backfill_policy=dg.BackfillPolicy.single_run()),
+        parted("one_run", "p1", **IN_ONE_RUN),
+        parted("one_run_good", **IN_ONE_RUN),
+        built_from_it,
+        batch("batch_good", "true"),
+        batch("batch_bad", "exit $((SNOWFLAKE_JOB_INDEX == 1))"),
         table,
         summary,
         slow,
@@ -121,8 +139,8 @@ class Console:
     def __init__(self, web: DagsterWeb) -> None:
         self.web = web
 
-    def backfill(self, asset: str, *partitions: str) -> str:
-        """Launch a backfill of an asset's partitions and return its id."""
+    def backfill(self, asset: str, *partitions: str, beside: tuple[str, ...] = ()) -> str:
+        """Launch a backfill of partitions of an asset, and of those beside it; return its id."""
         data = self.web.query(
             """
             mutation Launch($params: LaunchBackfillParams!) {
@@ -133,7 +151,10 @@ class Console:
               }
             }
             """,
-            params={"assetSelection": [{"path": [asset]}], "partitionNames": partitions},
+            params={
+                "assetSelection": [{"path": [each]} for each in (asset, *beside)],
+                "partitionNames": partitions,
+            },
         )["launchPartitionBackfill"]
         assert data["__typename"] == "LaunchBackfillSuccess", data
         return str(data["backfillId"])
@@ -229,6 +250,11 @@ def backfills(console: Console) -> dict[str, str]:
         "all_good": console.backfill("all_good", "p0", "p1"),
         "two_bad": console.backfill("two_bad", "p0", "p1", "p2"),
         "one_run": console.backfill("one_run", "p0", "p1", "p2"),
+        "one_run_good": console.backfill(
+            "one_run_good", "p0", "p1", "p2", beside=("built_from_it",)
+        ),
+        "batch_good": console.backfill("batch_good", "p0", "p1", "p2"),
+        "batch_bad": console.backfill("batch_bad", "p0", "p1", "p2"),
     }
 
 
@@ -309,14 +335,32 @@ def test_backfill_names_the_partitions_that_failed(
     assert (partitions.materialized, partitions.failed) == (["p1"], ["p0", "p2"])
 
 
+@pytest.mark.parametrize("asset", ["one_run_good", "batch_good"])
+def test_backfill_in_one_run_succeeds(
+    console: Console, asked: Callable[[str], dict[str, Any]], asset: str
+) -> None:
+    """With a job for each partition, and what is built from it in the same run; with one job."""
+    backfill = asked(asset)
+
+    assert backfill["status"] == "COMPLETED_SUCCESS"
+    assert all(
+        [each["numPartitionsTargeted"], each["numPartitionsMaterialized"]] == [3, 3]
+        for each in backfill["assetBackfillData"]["assetBackfillStatuses"]
+    )
+    assert statuses(backfill) == ["SUCCESS"]
+    assert console.partitions(asset).materialized == ["p0", "p1", "p2"]
+    assert len(console.web.materializations(asset)) == 3
+
+
+@pytest.mark.parametrize("asset", ["one_run", "batch_bad"])
 def test_backfill_in_one_run_names_the_partition_that_failed(
-    console: Console, asked: Callable[[str], dict[str, Any]]
+    console: Console, asked: Callable[[str], dict[str, Any]], asset: str
 ) -> None:
     """The run fails for one partition; the others of the same run stay materialized."""
-    backfill = asked("one_run")
+    backfill = asked(asset)
 
     assert backfill["status"] == "COMPLETED_FAILED"
     assert counts(backfill) == [3, 2, 1]
     assert statuses(backfill) == ["FAILURE"]
-    partitions = console.partitions("one_run")
+    partitions = console.partitions(asset)
     assert (partitions.materialized, partitions.failed) == (["p0", "p2"], ["p1"])

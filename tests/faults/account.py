@@ -27,41 +27,49 @@ class Count:
 
 def count(lab: Lab, instance: dg.DagsterInstance, assets: tuple[str, ...]) -> Count:
     """Compare every job of the account's history with the events of the assets."""
-    ended: Counter[tuple[str, int]] = Counter()
+    ended: dict[tuple[str, int], Counter[str | None]] = {}
     success: dict[tuple[str, int], bool] = {}
+    several: dict[str, int] = {}
     materialized = set()
     for asset in assets:
         for _, event in asset_events(instance, dg.AssetKey(asset)):
             end = events.end_told_by(event)
             if end is not None:
                 key = (end.job_name.rpartition(".")[2], round(end.created))
-                ended[key] += 1
+                ended.setdefault(key, Counter())[event.partition] += 1
                 success[key] = isinstance(event, dg.AssetMaterialization)
                 if success[key]:
                     materialized.add((asset, event.partition))
+            elif events.PARTITIONS in event.metadata:
+                of_one = event.metadata[events.PARTITIONS].value
+                assert isinstance(of_one, list)
+                several[str(event.tags[events.JOB_TAG])] = len(of_one)
     history = lab.rows(
         "SELECT NAME, STATUS, CREATED_TIME FROM TABLE(SNOWFLAKE.SPCS.GET_JOB_HISTORY("
         "RESULT_LIMIT => 10000))"
     )
     jobs = {(row["NAME"], round(row["CREATED_TIME"].timestamp())): row["STATUS"] for row in history}
 
-    def near(key: tuple[str, int]) -> int:
+    def near(key: tuple[str, int]) -> Counter[str | None]:
         name, created = key
-        return sum(
-            n for (other, at), n in ended.items() if other == name and abs(at - created) <= 5
-        )
+        told: Counter[str | None] = Counter()
+        for (other, at), ends in ended.items():
+            if other == name and abs(at - created) <= 5:
+                told += ends
+        return told
 
     return Count(
         jobs=len(jobs),
-        lost=[name for (name, at) in jobs if near((name, at)) == 0],
-        doubled=[name for (name, at) in jobs if near((name, at)) > 1],
+        lost=[name for (name, at) in jobs if len(near((name, at))) < several.get(name, 1)],
+        doubled=[name for (name, at) in jobs if max(near((name, at)).values(), default=0) > 1],
         orphaned=[name for (name, _), status in jobs.items() if status in ("PENDING", "RUNNING")],
         materialized=materialized,
         wrong=[
             name
             for (name, at), told in success.items()
             for (other, _), status in jobs.items()
-            if other == name and told != (status == "DONE")
+            # Of a job over several partitions some may be made though it failed.
+            if other == name and name not in several and told != (status == "DONE")
         ],
     )
 

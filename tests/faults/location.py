@@ -32,12 +32,59 @@ def range_tags(first: int, last: int) -> dict[str, str]:
     return {START_TAG: f"r{first}_00", END_TAG: f"r{last}_{SIZE - 1:02}"}
 
 
-def request_for(key: str) -> JobRequest:
-    """Return a short job; each seventh one fails."""
-    number = int(key[-2:])
-    script = f"echo {key}; sleep 0.{number % 10}; exit {int(number % 7 == 3)}"
+def request_of(script: str) -> JobRequest:
+    """Return a request whose one container runs a shell script."""
     spec = ServiceSpec(containers=[Container(name="main", image=settings["image"], args=[script])])
     return JobRequest(spec=spec)
+
+
+def request_for(key: str, before_the_end: str = "") -> JobRequest:
+    """Return a short job; each seventh one fails."""
+    number = int(key[-2:])
+    return request_of(
+        f"echo {key}; sleep 0.{number % 10}; {before_the_end}exit {int(number % 7 == 3)}"
+    )
+
+
+def said(method: str, **params: object) -> str:
+    """Return the shell command that says something through Dagster Pipes."""
+    message = {"__dagster_pipes_version": "0.1", "method": method, "params": params}
+    return f"echo '{json.dumps(message)}'; "
+
+
+SPEAK = (
+    said("opened")
+    + said("report_asset_materialization", asset_key=None, metadata={}, data_version="7")
+    + said("closed")
+)
+IN_BATCH = (
+    'echo "$SNOWFLAKE_JOB_INDEX"; sleep 0.$((SNOWFLAKE_JOB_INDEX % 10));'
+    " exit $((SNOWFLAKE_JOB_INDEX % 7 == 3))"
+)
+
+
+@spcs_job_asset(
+    name="batched",
+    mode="deferred",
+    batch=True,
+    partitions_def=PARTITIONS,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+)
+def batched() -> JobRequest:
+    """A range of partitions in one job."""
+    return request_of(IN_BATCH)
+
+
+@spcs_job_asset(
+    name="spoken",
+    mode="deferred",
+    pipes=True,
+    partitions_def=PARTITIONS,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+)
+def spoken(context: dg.AssetExecutionContext) -> JobRequest:
+    """Jobs that speak Dagster Pipes."""
+    return request_for(context.partition_key, SPEAK)
 
 
 def job_asset(name: str, mode: str) -> dg.AssetsDefinition:
@@ -96,7 +143,12 @@ def starter(context: dg.SensorEvaluationContext) -> dg.SensorResult:
 
 
 defs = dg.Definitions(
-    assets=[job_asset("deferred", "deferred"), job_asset("waited_for", "blocking")],
+    assets=[
+        job_asset("deferred", "deferred"),
+        job_asset("waited_for", "blocking"),
+        batched,
+        spoken,
+    ],
     sensors=[sensor, starter],
     resources={
         "spcs": SpcsJobResource(

@@ -24,6 +24,9 @@ from tests.support.emulators import Lab, new_emulator, open_lab
 
 pytestmark = pytest.mark.slow
 
+GROUPS = {"deferred": 4, "waited_for": 4, "batched": 3, "spoken": 2}
+"""How many ranges of partitions of each asset are made, in a run that is killed and another one."""
+
 
 class Forks:
     """Ticks and runs in processes of their own, some of them killed."""
@@ -120,8 +123,8 @@ def test_exactly_one_event_for_each_job(tmp_path: Path, seed: int) -> None:
                 assert forked.do(None, do="tick") == 1
                 cursor.unlink()
 
-        for asset in ("deferred", "waited_for"):
-            for group in range(4):
+        for asset, groups in GROUPS.items():
+            for group in range(groups):
                 # Killed at some moment, and started again by somebody.
                 forked.do(1.5, do="run", asset=asset, range=group)
                 forked.do(None, do="run", asset=asset, range=group)
@@ -142,7 +145,7 @@ def test_exactly_one_event_for_each_job(tmp_path: Path, seed: int) -> None:
             forked.do(None, do="tick")
 
         with dg.DagsterInstance.from_config(str(home)) as instance:
-            found = count(lab, instance, ("deferred", "waited_for"))
+            found = count(lab, instance, tuple(GROUPS))
     print(
         f"{found.jobs} jobs, {forked.killed} kills, {len(forked.ended)} ticks and runs; {happened}"
     )
