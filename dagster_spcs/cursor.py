@@ -41,8 +41,8 @@ class Cursor(BaseModel):
     retries: tuple[Retry, ...] = ()
     """Attempts that wait for their time."""
     held: dict[str, datetime] = {}
-    """Since when, by Dagster's clock, a finished job is left to the run that waits for it, or to
-    the rest of its log."""
+    """Since when, by Dagster's clock, a finished job is left to the run that waits for it, to the
+    rest of its log, or to its row in the history."""
     taken_over: tuple[str, ...] = ()
     """Finished jobs of which it was told that their run is not waited for any longer."""
     begun: datetime | None = None

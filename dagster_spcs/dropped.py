@@ -59,12 +59,14 @@ def find_dropped(
     source: MetadataSource,
     limit: int,
     is_left: Callable[[JobRecord, JobIdentity], bool],
+    is_row_late: Callable[[JobRecord], bool],
 ) -> Dropped:
     """Return jobs that were started in that time, have no recorded end, and are gone.
 
     At most ``limit``, the oldest first, without those that ``is_left`` leaves to the run that
     started them. Each is asked for by name once more before it counts as gone. Its status is what
-    the history says, where it may be read, else DELETED.
+    the history says, where it may be read, else DELETED; without a row it is left for another
+    time while ``is_row_late``.
     """
     standing = {job.name: job for job in listed}
     found = [_Unlisted(instance, key, is_ours, standing, since, listed_at) for key in keys]
@@ -91,13 +93,14 @@ def find_dropped(
         if job is None or not start.is_of(job)
     ]
     rows: Mapping[JobName, Sequence[HistoryRecord]] = {}
+    has_history = source == "warehouse"
     refusal: StatementError | None = None
-    if source == "warehouse":
+    if has_history:
         try:
             names = {start.name for start in gone}
             rows = client.history_of_names(names, since=since - CLOCK_SLACK)
         except FunctionUnavailable:
-            pass  # not every account has it
+            has_history = False  # not every account has it
         except StatementError as error:
             refusal = error
     standing.update({job.name: job for job in answers if job is not None})
@@ -107,8 +110,10 @@ def find_dropped(
     jobs: list[Gone] = []
     for start in gone:
         known = history.get(start.key)
-        if known is not None and known.is_alive:
-            left.append(start)  # it is there, though the role may not see it now
+        is_late = known is None and has_history and refusal is None and is_row_late(start.job)
+        # What is alive is there, though the role may not see it now.
+        if is_late or (known is not None and known.is_alive):
+            left.append(start)
             continue
         report = report_of_gone(_as_history_tells(start.job, known), known)
         if refusal is not None:

@@ -47,6 +47,8 @@ _BATCH: dict[MetadataSource, int] = {"warehouse": 50, "no-warehouse": 10}
 _MOST_OVERDUE = 10
 """Overdue jobs ended a tick; each takes some statements."""
 _LATE = timedelta(seconds=LOG_ARRIVES_WITHIN_SECONDS)
+_ROW_ARRIVES_WITHIN = timedelta(minutes=2)
+"""The history of a dropped job. ml-python's tests expect it at once."""
 _RETENTION = timedelta(days=30)
 """Of finished jobs (page "EXECUTE JOB SERVICE")."""
 
@@ -239,11 +241,9 @@ class Tick:
             self._alive[identity.run_id] = run is not None and not run.is_finished
         if not self._alive[identity.run_id]:
             return False
-        since = cursor.held.get(mark(job), self._now)
         if identity.held_back and identity.run_id in self._runs_at_work:
-            since = self._now
-        self._held_since[mark(job)] = since
-        if self._now - since < self._hold:
+            self._held_since[mark(job)] = self._now
+        if self._now - self._since(job, cursor) < self._hold:
             return True
         return identity.blocking and not self._is_taken_over(job, identity, cursor)
 
@@ -325,7 +325,12 @@ class Tick:
             source=self._source,
             limit=limit,
             is_left=lambda job, identity: self._is_left(job, identity, cursor),
+            is_row_late=lambda job: self._now - self._since(job, cursor) < _ROW_ARRIVES_WITHIN,
         )
+
+    def _since(self, job: JobRecord, cursor: Cursor) -> datetime:
+        """Return since when a job that ended or is gone is left for a later tick."""
+        return self._held_since.setdefault(mark(job), cursor.held.get(mark(job), self._now))
 
     def _known(self, over: Sequence[Found], cursor: Cursor) -> set[JobRecord]:
         """Return the jobs whose end is recorded; what follows a failure is requested again."""

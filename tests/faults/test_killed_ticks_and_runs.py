@@ -100,7 +100,7 @@ def disturb(emulator: Emulator, lab: Lab, chance: random.Random, cursor: Path) -
     return what
 
 
-@pytest.mark.parametrize("seed", [1])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_exactly_one_event_for_each_job(tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
     home = tmp_path / "home"

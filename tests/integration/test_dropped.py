@@ -217,8 +217,32 @@ def test_row_that_is_late_is_not_another_ones(
 
     for _ in range(3):
         location.tick()
+    assert ends(location) == ["FAILED"]
 
+    old = json.loads(location.cursor or "")
+    old["held"] = dict.fromkeys(old["held"], "2020-01-01T00:00:00Z")
+    location.cursor = json.dumps(old)
+    for _ in range(3):
+        location.tick()
     assert ends(location) == (["DELETED", "FAILED"] if late == 0 else ["FAILED", "DELETED"])
+
+
+def test_history_that_is_late_is_waited_for(
+    locate: Locate, client: SpcsClient, emulator: Emulator
+) -> None:
+    """A job that ended well and was dropped is not told as dropped because its row is not there."""
+    emulator.faults.history_lag_seconds = 3600
+    location = locate(script_asset("a", "true"))
+    location.tick()
+    location.run("a")
+    end_and_drop(client, newest(location))
+    for _ in range(3):
+        location.tick()
+    assert ends(location) == []
+
+    emulator.faults.history_lag_seconds = 0
+    location.tick()
+    assert ends(location) == ["DONE"]
 
 
 def test_name_that_another_tool_took(locate: Locate, client: SpcsClient, schema: str) -> None:
