@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.acceptance.test_readme import blocks
+
 pytestmark = pytest.mark.slow
 
 # Nothing connects while definitions are loaded.
@@ -35,19 +37,17 @@ def dg_command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """An empty dg project."""
+    """A dg project with nothing but the README's resource."""
     (tmp_path / "lab" / "defs").mkdir(parents=True)
     (tmp_path / "pyproject.toml").write_text(PROJECT)
     for package in ("lab", "lab/defs"):
         (tmp_path / package / "__init__.py").touch()
     (tmp_path / "lab" / "definitions.py").write_text(
-        "import dagster as dg\nfrom pathlib import Path\nfrom dagster_spcs import SpcsJobResource\n"
-        "from dagster_snowflake import SnowflakeResource\n"
-        "spcs = SpcsJobResource(snowflake=SnowflakeResource(account='a', user='u', password='p',"
-        " database='D', schema='S'))\n"
-        "defs = dg.Definitions.merge(dg.load_from_defs_folder(path_within_project=Path(__file__)"
-        ".parent), dg.Definitions(resources={'spcs': spcs}))\n"
+        "import dagster as dg\nfrom pathlib import Path\n"
+        "defs = dg.load_from_defs_folder(path_within_project=Path(__file__).parent)\n"
     )
+    [resources] = [text for _, text in blocks() if text.startswith("# defs/resources.py\n")]
+    (tmp_path / "lab" / "defs" / "resources.py").write_text(resources)
     return tmp_path
 
 

@@ -1,6 +1,7 @@
 """Job assets written in YAML, run over the emulator."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -8,9 +9,11 @@ import pytest
 import yaml
 
 from dagster_spcs import SpcsJobComponent, SpcsPollingSensorComponent, events
+from dagster_spcs.client import SpcsClient
+from dagster_spcs.emulator import Emulator
 from dagster_spcs.errors import InvalidSpecification
 from tests.integration.conftest import Location
-from tests.support.emulators import POOL, SHELL
+from tests.support.emulators import POOL, SHELL, open_lab
 
 Locate = Callable[..., Location]
 
@@ -125,6 +128,35 @@ def test_template(locate: Locate) -> None:
     assert location.run("a", partition_key="p2").success
     location.tick_until(lambda: location.materializations("a"))
     assert "hello p2" in location.materializations("a")[0].metadata[events.LOG].value
+
+
+@pytest.mark.parametrize("form", ["stage_file", "template_stage_file"])
+def test_specification_on_a_stage(
+    locate: Locate,
+    client: SpcsClient,
+    emulator: Emulator,
+    schema: str,
+    tmp_path: Path,
+    form: str,
+) -> None:
+    """Snowflake reads the file itself, and fills it if it is a template."""
+    place = f"LAB.{schema}.SPECS"
+    with open_lab(emulator) as connection:
+        connection.cursor().execute(f"CREATE STAGE {place}")
+    greeting = "{{ greeting }}" if form == "template_stage_file" else "hello"
+    file = tmp_path / "job.yaml"
+    file.write_text(yaml.safe_dump({"spec": spec(f"echo {greeting} from a stage")}))
+    client.put_file(file, f"@{place}/specs")
+    job: dict[str, Any] = {form: {"stage": f"@{place}", "path": "specs/job.yaml"}}
+    if form == "template_stage_file":
+        job["template_values"] = {"greeting": "hello"}
+
+    location = locate(*assets_of({"asset": {"key": "a"}, "job": job, "compute_pool": POOL}))
+    assert location.run("a").success
+    location.tick_until(lambda: location.materializations("a"))
+
+    [event] = location.materializations("a")
+    assert "hello from a stage" in event.metadata[events.LOG].value
 
 
 def test_sensor_from_yaml() -> None:
