@@ -62,7 +62,7 @@ def by_partition(
 def _of_instance(report: JobReport, index: int) -> JobReport:
     containers = tuple(each for each in report.containers if each.instance_id == index)
     is_done = bool(containers) and all(each.exit_code == 0 for each in containers)
-    has_ended = bool(containers) and all(each.exit_code is not None for each in containers)
+    has_ended = bool(containers) and all(each.has_ended for each in containers)
     job = report.job
     # A job is FAILED because of an instance that ended by itself; others may have run out of time.
     in_time = is_done or (has_ended and job.status is JobStatus.FAILED)

@@ -16,6 +16,7 @@ from typing import Any, Protocol, TypeVar
 import yaml
 
 from dagster_spcs import statements
+from dagster_spcs.clocks import SAME_CREATION
 from dagster_spcs.errors import (
     JobTimedOut,
     ObjectExists,
@@ -51,8 +52,6 @@ _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 15.0
 _BEFORE = timedelta(minutes=1)
 """Before its creation, as one clock tells it, another one may have written of a job."""
-_SAME_TIME = timedelta(seconds=5)
-"""Two commands may tell a job's creation with a different precision."""
 
 
 class Session(Protocol):
@@ -333,7 +332,7 @@ class SpcsClient:
             own = [
                 each
                 for each in records
-                if each.name == job.name and abs(each.created - job.created_on) <= _SAME_TIME
+                if each.name == job.name and abs(each.created - job.created_on) <= SAME_CREATION
             ]
             if own:
                 found[job.name] = min(own, key=lambda each: abs(each.created - job.created_on))

@@ -3,18 +3,16 @@
 import base64
 import hashlib
 from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from dagster_spcs.clocks import HOSTS_DIFFER_BY, LISTED_WITHIN
 from dagster_spcs.identity import JobIdentity
 from dagster_spcs.names import JobName
 from dagster_spcs.records import JobRecord
 from dagster_spcs.retries import Retry
-
-SLACK = timedelta(minutes=10)
-"""How late a job may appear in a listing, seen from its own creation time."""
 
 
 class Cursor(BaseModel):
@@ -44,7 +42,7 @@ class Cursor(BaseModel):
     """Since when, by Dagster's clock, a finished job is left to the run that waits for it, to the
     rest of its log, or to its row in the history."""
     taken_over: tuple[str, ...] = ()
-    """Finished jobs of which it was told that their run is not waited for any longer."""
+    """Jobs of which it was told that their run is not waited for any longer."""
     begun: datetime | None = None
     """When the first tick looked, by Dagster's clock; what came before, a cursor that was lost may
     have known."""
@@ -80,16 +78,16 @@ def one_is_missing(jobs: Sequence[JobRecord], cursor: Cursor) -> bool:
     return _digest(before) != cursor.in_flight
 
 
-def searched_from(identity: JobIdentity, cursor: Cursor, slack: timedelta) -> datetime:
+def searched_from(identity: JobIdentity, cursor: Cursor) -> datetime:
     """Return since when the end of an unsettled job may have been recorded, by Dagster's clock.
 
     A tick that saved its cursor has settled all that it recorded, so the sensor itself can have
     recorded the end since then only. Whoever else can: a run that waits, and a tick of before the
-    cursor began. ``slack`` is how far the clocks of Dagster's hosts are apart.
+    cursor began.
     """
     if identity.blocking or cursor.begun is None or cursor.looked is None:
         return identity.submitted
-    if identity.submitted < cursor.begun + slack:
+    if identity.submitted < cursor.begun + HOSTS_DIFFER_BY:
         return identity.submitted
     return max(identity.submitted, cursor.looked)
 
@@ -129,7 +127,8 @@ def settle(jobs: Sequence[JobRecord], cursor: Cursor, fresh: Iterable[JobRecord]
     seen = [job.created_on for job in jobs] + ([cursor.newest] if cursor.newest else [])
     newest = max(seen, default=None)
     through = min(
-        [job.created_on for job in unsettled] + ([newest - SLACK] if newest is not None else []),
+        [job.created_on for job in unsettled]
+        + ([newest - LISTED_WITHIN] if newest is not None else []),
         default=cursor.through,
     )
     if cursor.through is not None and (through is None or through < cursor.through):

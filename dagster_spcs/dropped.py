@@ -4,29 +4,33 @@ Such a job is in no listing, so its comment cannot be read. But Dagster's event 
 observation that it was started, and nothing that tells its end.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 
 import dagster as dg
 
-from dagster_spcs import events
 from dagster_spcs.client import SpcsClient
-from dagster_spcs.errors import FunctionUnavailable, ObjectNotFound, StatementError
+from dagster_spcs.clocks import ACCOUNT_DIFFERS_BY, SAME_CREATION
+from dagster_spcs.errors import (
+    FunctionUnavailable,
+    ObjectNotFound,
+    SpcsError,
+    StatementError,
+    UnexpectedAnswer,
+)
 from dagster_spcs.identity import JobIdentity
 from dagster_spcs.names import JobName
-from dagster_spcs.recorded import CLOCK_SLACK, materializations, observations
 from dagster_spcs.records import HistoryRecord, JobRecord
 from dagster_spcs.reports import JobReport, MetadataSource, note, report_of_gone
+from dagster_spcs.starts import JobKey, JobStart, UnlistedStarts, utc
 from dagster_spcs.status import JobStatus
 
 _AT_ONCE = 8
-_SAME_TIME = timedelta(seconds=5)
-"""Two commands may tell a job's creation with a different precision."""
 
 
 @dataclass(frozen=True)
-class Gone:
+class DroppedJob:
     """A job that was dropped, and what is known of it."""
 
     report: JobReport
@@ -36,15 +40,16 @@ class Gone:
 
 
 @dataclass(frozen=True)
-class Dropped:
-    """Jobs that are gone without an end, and since when others may be."""
+class DroppedJobs:
+    """What a search for dropped jobs found."""
 
-    jobs: Sequence[Gone] = ()
-    recorded: Sequence[tuple[JobReport, JobIdentity]] = ()
-    """Those that are gone and whose end is recorded, and was no good one: who recorded it may have
-    died before it could do what follows."""
+    jobs: Sequence[DroppedJob] = ()
+    """Those without a recorded end."""
+    recorded_failures: Sequence[tuple[JobReport, JobIdentity]] = ()
+    """Those whose end is recorded and was no good one: who recorded it may have died before it
+    could do what follows."""
     left_since: datetime | None = None
-    """When the first job was started that was left for another time, or to its run."""
+    """When the first start was recorded that was left for another time, or to its run."""
 
 
 def find_dropped(
@@ -59,8 +64,8 @@ def find_dropped(
     source: MetadataSource,
     limit: int,
     is_left: Callable[[JobRecord, JobIdentity], bool],
-    is_row_late: Callable[[JobRecord], bool],
-) -> Dropped:
+    is_row_late: Callable[[JobRecord, JobIdentity], bool],
+) -> DroppedJobs:
     """Return jobs that were started in that time, have no recorded end, and are gone.
 
     At most ``limit``, the oldest first, without those that ``is_left`` leaves to the run that
@@ -69,48 +74,59 @@ def find_dropped(
     time while ``is_row_late``.
     """
     standing = {job.name: job for job in listed}
-    found = [_Unlisted(instance, key, is_ours, standing, since, listed_at) for key in keys]
-    endless = sorted(
-        (start for each in found for start in each.endless()),
-        key=lambda start: start.identity.submitted,
-    )
-    left: list[_Start] = []
-    asked: list[_Start] = []
-    for start in endless:
-        is_enough = len(asked) == limit
-        (left if is_enough or is_left(start.job, start.identity) else asked).append(start)
+    found = [
+        UnlistedStarts(
+            instance,
+            key,
+            is_ours=is_ours,
+            listed=standing,
+            since=since,
+            # The history is read from so early on, by a clock that may be so far behind.
+            read_since=since - 2 * ACCOUNT_DIFFERS_BY,
+            listed_at=listed_at,
+        )
+        for key in keys
+    ]
+    endless = [(each, start) for each in found for start in each.endless()]
+    endless.sort(key=lambda pair: pair[1].identity.submitted)
+    left: list[JobStart] = []
+    asked: list[JobStart] = []
+    for start in (start for each, start in endless if each.counts(start)):
+        # Asked of each, because a job that is not, is forgotten to be left since when.
+        is_for_later = is_left(start.job, start.identity) or len(asked) == limit
+        (left if is_for_later else asked).append(start)
 
-    def standing_now(start: _Start) -> JobRecord | None:
+    def standing_now(start: JobStart) -> JobRecord | None:
         try:
             return client.describe(start.name)
         except ObjectNotFound:
             return None
 
     answers = client.concurrently(standing_now, asked, at_once=_AT_ONCE)
-    gone = [
-        start
-        for start, job in zip(asked, answers, strict=True)
-        if job is None or not start.is_of(job)
-    ]
+    standing.update({job.name: job for job in answers if job is not None})
+    alive = {start.key for start in asked if _is_there(start, standing)}
+    gone = [start for start in asked if start.key not in alive]
     rows: Mapping[JobName, Sequence[HistoryRecord]] = {}
     has_history = source == "warehouse"
-    refusal: StatementError | None = None
+    refusal: SpcsError | None = None
     if has_history:
         try:
             names = {start.name for start in gone}
-            rows = client.history_of_names(names, since=since - CLOCK_SLACK)
+            rows = client.history_of_names(names, since=since - ACCOUNT_DIFFERS_BY)
         except FunctionUnavailable:
             has_history = False  # not every account has it
-        except StatementError as error:
+        except (StatementError, UnexpectedAnswer) as error:
             refusal = error
-    standing.update({job.name: job for job in answers if job is not None})
-    created = [(name, standing[name].created_on) for name in rows if name in standing]
-    created += [moment for each in found for moment in each.ended_jobs() if moment[0] in rows]
-    history = _match(endless, rows, created)
-    jobs: list[Gone] = []
+    history = _match(
+        [start for _, start in endless if start.key not in alive],
+        rows,
+        [(name, job.created_on) for name, job in standing.items() if name in rows]
+        + [moment for each in found for moment in each.ended() if moment[0] in rows],
+    )
+    jobs: list[DroppedJob] = []
     for start in gone:
         known = history.get(start.key)
-        is_late = known is None and has_history and refusal is None and is_row_late(start.job)
+        is_late = known is None and has_history and is_row_late(start.job, start.identity)
         # What is alive is there, though the role may not see it now.
         if is_late or (known is not None and known.is_alive):
             left.append(start)
@@ -118,12 +134,16 @@ def find_dropped(
         report = report_of_gone(_as_history_tells(start.job, known), known)
         if refusal is not None:
             report = note(report, "history", refusal)
-        jobs.append(Gone(report, start.identity, start.partitions))
-    return Dropped(
+        jobs.append(DroppedJob(report, start.identity, start.partitions))
+    return DroppedJobs(
         jobs,
         [failure for each in found for failure in each.recorded_failures()],
-        min((start.moment for start in left), default=None),
+        min((utc(start.at) for start in left), default=None),
     )
+
+
+def _is_there(start: JobStart, standing: Mapping[JobName, JobRecord]) -> bool:
+    return start.name in standing and start.is_of(standing[start.name])
 
 
 def _as_history_tells(job: JobRecord, known: HistoryRecord | None) -> JobRecord:
@@ -139,193 +159,40 @@ def _as_history_tells(job: JobRecord, known: HistoryRecord | None) -> JobRecord:
     )
 
 
-_Key = tuple[str, float]
-"""A job's name as it is told, and when it was submitted."""
-
-
-@dataclass(frozen=True)
-class _Start:
-    """What the observation that a job was started tells of it."""
-
-    at: float
-    text: str
-    """The name as it is told."""
-    identity: JobIdentity
-    compute_pool: str
-    partitions: tuple[str, ...]
-
-    @classmethod
-    def told_by(cls, at: float, event: dg.AssetObservation) -> "_Start | None":
-        """Return what an event tells of a start, None if it tells of none."""
-        metadata = event.metadata
-        if not {events.JOB_NAME, events.SUBMITTED} <= metadata.keys():
-            return None
-        told = metadata.get(events.PARTITIONS)
-        several = told.value if isinstance(told, dg.JsonMetadataValue) else None
-        partitions = tuple(map(str, several or ()))
-        return cls(
-            at=at,
-            text=str(metadata[events.JOB_NAME].value),
-            identity=JobIdentity(
-                asset=tuple(event.asset_key.path),
-                partition=event.partition,
-                run_id=str(metadata[events.SUBMITTING_RUN].value),
-                blocking=metadata[events.WAITED_FOR].value is True,
-                attempt=int(str(metadata[events.ATTEMPT].value)),
-                submitted=_utc(float(str(metadata[events.SUBMITTED].value))),
-                batch=bool(partitions),
-                held_back=events.HELD_BACK in metadata,
-            ),
-            compute_pool=str(metadata[events.COMPUTE_POOL].value),
-            partitions=partitions,
-        )
-
-    @property
-    def key(self) -> _Key:
-        return self.text, self.identity.submitted.timestamp()
-
-    @property
-    def moment(self) -> datetime:
-        """When the event was stored."""
-        return _utc(self.at)
-
-    @property
-    def name(self) -> JobName:
-        # As it is told: nothing is quoted, and only the last two parts cannot have dots.
-        database, schema, name = self.text.rsplit(".", 2)
-        return JobName(name, schema, database)
-
-    @property
-    def job(self) -> JobRecord:
-        """The job, as far as its start tells of it."""
-        return JobRecord(
-            name=self.name,
-            status=JobStatus.DELETED,
-            status_text=JobStatus.DELETED.value,
-            compute_pool=self.compute_pool,
-            created_on=self.identity.submitted,
-            updated_on=self.identity.submitted,
-            replicas=max(1, len(self.partitions)),
-            comment=None,
-            query_warehouse=None,
-        )
-
-    def is_of(self, job: JobRecord) -> bool:
-        """Whether this is the start of that job, and not of an earlier one of the name."""
-        identity = JobIdentity.from_comment(job.comment)
-        return (
-            identity is not None
-            and job.name == self.name
-            and identity.submitted == self.identity.submitted
-        )
-
-
-class _Unlisted:
-    """The jobs of one asset that were started and are not listed, and what is recorded of them."""
-
-    def __init__(
-        self,
-        instance: dg.DagsterInstance,
-        key: dg.AssetKey,
-        is_ours: Callable[[JobName], bool],
-        standing: Mapping[JobName, JobRecord],
-        since: datetime,
-        listed_at: datetime,
-    ) -> None:
-        self._starts: dict[_Key, _Start] = {}
-        self._ends: dict[_Key, list[tuple[float, events.JobEnd]]] = {}
-        for at, event in observations(instance, key, since.timestamp()):
-            if not self._take_end(at, event) and isinstance(event, dg.AssetObservation):
-                start = _Start.told_by(at, event)
-                # One that was submitted after the listing could not be in it.
-                if start is None or at >= listed_at.timestamp() or not is_ours(start.name):
-                    continue
-                if start.name not in standing or not start.is_of(standing[start.name]):
-                    self._starts[start.key] = start
-        if self._starts:  # seldom; the materializations of an asset are much to read
-            earliest = min(start.at for start in self._starts.values())
-            for at, event in materializations(instance, key, earliest):
-                self._take_end(at, event)
-
-    def _take_end(self, at: float, event: dg.AssetMaterialization | dg.AssetObservation) -> bool:
-        end = events.end_told_by(event)
-        if end is not None and end.submitted is not None:
-            self._ends.setdefault((end.job_name, end.submitted), []).append((at, end))
-        return end is not None
-
-    def endless(self) -> list[_Start]:
-        """Return the starts of which not every partition's end is recorded."""
-        return [start for start in self._starts.values() if not self._has_ended(start)]
-
-    def _has_ended(self, start: _Start) -> bool:
-        told = {end.partition for _, end in self._ends.get(start.key, ())}
-        return None in told or told.issuperset(start.partitions or [start.identity.partition])
-
-    def ended_jobs(self) -> list[tuple[JobName, datetime]]:
-        """Return name and creation of the jobs whose end is recorded."""
-        return [
-            (start.name, _utc(end.created))
-            for start in self._starts.values()
-            for _, end in self._ends.get(start.key, ())[:1]
-            if self._has_ended(start)
-        ]
-
-    def recorded_failures(self) -> list[tuple[JobReport, JobIdentity]]:
-        """Return the ends that are recorded and were no success, one a partition."""
-        return [
-            (
-                JobReport(
-                    replace(
-                        start.job,
-                        status=JobStatus(end.status),
-                        status_text=end.status,
-                        created_on=_utc(end.created),
-                        updated_on=_utc(at),
-                    ),
-                    timed_out=end.timed_out,
-                ),
-                start.identity.model_copy(update={"partition": end.partition}),
-            )
-            for start in self._starts.values()
-            if self._has_ended(start)
-            if self._has_ended(start)
-            for at, end in self._ends[start.key]
-            if not end.succeeded
-        ]
-
-
 def _match(
-    starts: Sequence[_Start],
+    starts: Sequence[JobStart],
     rows: Mapping[JobName, Sequence[HistoryRecord]],
-    created: Collection[tuple[JobName, datetime]],
-) -> dict[_Key, HistoryRecord]:
+    created: Sequence[tuple[JobName, datetime]],
+) -> dict[JobKey, HistoryRecord]:
     """Return the history row of each start, told by the order of the jobs that had its name.
 
-    ``created`` is the creation of jobs with a row that none of these starts can be of.
+    ``created`` is the creation of the other jobs that had these names.
     """
-    matched: dict[_Key, HistoryRecord] = {}
+    matched: dict[JobKey, HistoryRecord] = {}
     for name, all_rows in rows.items():
         own = [start for start in starts if start.name == name]
         free = list(all_rows)
-        for other, moment in created:
-            near = [row for row in free if abs(row.created - moment) <= _SAME_TIME]
-            if other == name and near:
+        for moment in [moment for other, moment in created if other == name]:
+            near = [row for row in free if abs(row.created - moment) <= SAME_CREATION]
+            if near:
                 free.remove(min(near, key=lambda row: abs(row.created - moment)))
-        if len(free) != len(own):
-            # A row is late, or the start of a job was not recorded: then the clocks decide.
-            pairs = sorted(
-                ((start, row) for start in own for row in free),
-                key=lambda pair: abs(pair[1].created - pair[0].identity.submitted),
-            )
-            nearest: dict[_Key, HistoryRecord] = {}
-            for start, row in pairs:
-                if start.key not in nearest and row not in nearest.values():
-                    nearest[start.key] = row
-            matched |= nearest
-        else:
+        if len(free) == len(own):
             matched |= {start.key: row for start, row in zip(own, free, strict=True)}
+        else:
+            # A row is late, or the start of a job was not recorded: then the clocks decide.
+            matched |= _nearest(own, free)
     return matched
 
 
-def _utc(at: float) -> datetime:
-    return datetime.fromtimestamp(at, timezone.utc)
+def _nearest(
+    starts: Sequence[JobStart], rows: Sequence[HistoryRecord]
+) -> dict[JobKey, HistoryRecord]:
+    pairs = sorted(
+        ((start, row) for start in starts for row in rows),
+        key=lambda pair: abs(pair[1].created - pair[0].identity.submitted),
+    )
+    nearest: dict[JobKey, HistoryRecord] = {}
+    for start, row in pairs:
+        if start.key not in nearest and row not in nearest.values():
+            nearest[start.key] = row
+    return nearest

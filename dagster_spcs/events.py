@@ -8,6 +8,7 @@ from urllib.parse import quote
 import dagster as dg
 
 from dagster_spcs import logtext
+from dagster_spcs.clocks import SAME_CREATION
 from dagster_spcs.credits import estimated_credits
 from dagster_spcs.identity import JobIdentity
 from dagster_spcs.names import JobName
@@ -50,8 +51,10 @@ WAITED_FOR = "dagster_spcs/waited_for"
 """Of a job that was started: whether its run waits for it."""
 HELD_BACK = "dagster_spcs/held_back"
 """Of a job that was started: that its run records it with the step's result only."""
-TAKEN_OVER = "dagster_spcs/taken_over"
+TAKEN_OVER = "dagster_spcs/taken_over_submitted"
 """Of a job whose run is not waited for any longer: when it was submitted."""
+STARTED_STATUS = "SUBMITTED"
+"""The status of a job that was started; not one of Snowflake's."""
 LOG = "dagster_spcs/log"
 LOG_LINES = "dagster_spcs/log_lines"
 ERROR_LINES = "dagster_spcs/error_lines"
@@ -72,7 +75,6 @@ RETRY_DELAY = "dagster_spcs/retry_delay_seconds"
 Metadata = dict[str, Any]
 Event = dg.AssetMaterialization | dg.AssetObservation | dg.AssetCheckEvaluation
 
-_SAME_TIME_SECONDS = 1.0
 _INSTANCE_COLUMNS = dg.TableSchema(
     columns=[
         dg.TableColumn("instance", "int"),
@@ -120,8 +122,8 @@ class JobEnd:
             return False
         if identity.run_id and self.submitted is not None:
             return self.submitted == identity.submitted.timestamp()
-        # Commands may tell a job's creation a little apart.
-        return abs(self.created - job.created_on.timestamp()) <= _SAME_TIME_SECONDS
+        apart = abs(self.created - job.created_on.timestamp())
+        return apart <= SAME_CREATION.total_seconds()
 
 
 def end_told_by(event: dg.AssetMaterialization | dg.AssetObservation) -> JobEnd | None:
@@ -165,7 +167,7 @@ def submitted_observation(
     """
     metadata: Metadata = {
         JOB_NAME: str(name),
-        STATUS: "SUBMITTED",
+        STATUS: STARTED_STATUS,
         COMPUTE_POOL: pool,
         ATTEMPT: identity.attempt,
         SUBMITTED: dg.MetadataValue.timestamp(identity.submitted),
@@ -184,7 +186,7 @@ def submitted_observation(
         partition=identity.partition,
         description=f"{'Found' if adopted else 'Started'} job {name} on {pool}",
         metadata=metadata,
-        tags={JOB_TAG: name.name, STATUS_TAG: "SUBMITTED"},
+        tags={JOB_TAG: name.name, STATUS_TAG: STARTED_STATUS},
     )
 
 
@@ -196,8 +198,8 @@ def takeover(identity: JobIdentity, job: JobRecord) -> dg.AssetObservation:
     return dg.AssetObservation(
         asset_key=dg.AssetKey(list(identity.asset)),
         partition=identity.partition,
-        description=f"Job {job.name} has ended, and the run that waits for it has not told so."
-        " The sensor does, next time.",
+        description=f"Job {job.name} is over or past its deadline, and the run that waits for it"
+        " has not recorded it. The sensor does, with its next tick.",
         metadata={
             JOB_NAME: str(job.name),
             TAKEN_OVER: dg.MetadataValue.timestamp(identity.submitted),

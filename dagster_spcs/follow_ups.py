@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import dagster as dg
 
 from dagster_spcs import events
+from dagster_spcs.clocks import ACCOUNT_DIFFERS_BY
 from dagster_spcs.code_location import CodeLocation
 from dagster_spcs.failures import RETRY_JOB, failure_request, retry_request
 from dagster_spcs.identity import JobIdentity
@@ -15,8 +16,6 @@ from dagster_spcs.reports import JobReport
 from dagster_spcs.retries import Retry, RetryRule, next_attempt, take_due
 
 _RECENT = timedelta(hours=1)
-_CLOCKS_DIFFER_BY = timedelta(hours=1)
-"""At most, the account's clock and Dagster's."""
 
 
 class FollowUps:
@@ -114,7 +113,7 @@ class FollowUps:
         recorded = materializations(
             self._instance,
             key,
-            (retry.created - _CLOCKS_DIFFER_BY).timestamp(),
+            (retry.created - ACCOUNT_DIFFERS_BY).timestamp(),
             None if retry.partition is None else [retry.partition],
         )
         about_to_be = [

@@ -1,15 +1,13 @@
 """Jobs that others start: which asset each is for, told by its name alone."""
 
 from collections.abc import Mapping
-from datetime import timedelta
 from fnmatch import fnmatchcase
 
 import dagster as dg
 
+from dagster_spcs.clocks import ACCOUNT_DIFFERS_BY
 from dagster_spcs.identity import JobIdentity
 from dagster_spcs.records import JobRecord
-
-_CLOCKS_DIFFER_BY = timedelta(hours=1)
 
 
 class ObservedJobs:
@@ -38,6 +36,6 @@ class ObservedJobs:
         for pattern, key in self._patterns:
             if fnmatchcase(job.name.name.upper(), pattern):
                 # By the account's clock, and events are looked up from here on by Dagster's.
-                since = job.created_on - _CLOCKS_DIFFER_BY
+                since = job.created_on - ACCOUNT_DIFFERS_BY
                 return JobIdentity(asset=tuple(key.path), run_id="", submitted=since)
         return None

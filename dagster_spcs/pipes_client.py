@@ -136,8 +136,8 @@ class PipesSpcsClient(dg.ConfigurableResource[Any], dg.PipesClient):
                 client,
                 [record],
                 poll_seconds=self.spcs.poll_seconds,
-                deadlines={},  # it has ended
                 say=context.log.info,
+                warn=context.log.warning,
                 source=self.spcs.metadata_source(),
                 last_lines=self.spcs.log_lines,
                 pipes={job.name},

@@ -1,24 +1,23 @@
-"""What Dagster's event log holds of an asset's jobs: that they were started, and that they ended.
+"""What Dagster's event log holds of an asset's jobs: their ends, and which the sensor took over.
 
 An event belongs to a job by its name and the time it was submitted (of a job that others started:
 created), both in its metadata: a name can be used again once its job was dropped.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import dagster as dg
 
 from dagster_spcs import events
+from dagster_spcs.clocks import HOSTS_DIFFER_BY
 from dagster_spcs.identity import JobIdentity
 from dagster_spcs.records import JobRecord
 
 JobEvent = dg.AssetMaterialization | dg.AssetObservation
 Searched = tuple[JobIdentity, datetime]
 """Whose end may have been recorded, and since when."""
-CLOCK_SLACK = timedelta(minutes=5)
-"""Between the clocks of the hosts that Dagster's own processes run on."""
 _PAGE = 1000
 _MOST_PARTITIONS = 500
 """Partitions that one query of the event log names."""
@@ -91,7 +90,7 @@ class RecordedEnds:
         self._after: dict[tuple[str, ...], float] = {}
         self._partitions: dict[tuple[str, ...], set[str | None]] = {}
         for identity, since in searched:
-            at = (since - CLOCK_SLACK).timestamp()
+            at = (since - HOSTS_DIFFER_BY).timestamp()
             self._after[identity.asset] = min(at, self._after.get(identity.asset, at))
             # The partitions of a batch are not known before the job was read.
             partition = None if identity.batch else identity.partition
@@ -99,7 +98,7 @@ class RecordedEnds:
         self._ends: dict[tuple[str, ...], dict[str, list[events.JobEnd]]] = {}
         self._taken_over: set[tuple[str, float]] = set()
 
-    def tell(self, job: JobRecord, identity: JobIdentity) -> bool:
+    def is_recorded(self, job: JobRecord, identity: JobIdentity) -> bool:
         """Say whether the end of a job is recorded."""
         ends = self._of(identity.asset).get(str(job.name), ())
         return any(end.is_of(job, identity) for end in ends)

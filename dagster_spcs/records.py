@@ -17,6 +17,9 @@ from dagster_spcs.status import JobStatus
 
 Row = Mapping[str, Any]
 _FRACTION = re.compile(r"\.[0-9]+")
+_ENDED = frozenset({"DONE", "FAILED"})
+"""Statuses of a container (page "SHOW SERVICE CONTAINERS IN SERVICE"): one that could not be
+started is FAILED without an exit code."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,11 @@ class ContainerRecord:
             restarts=_int(row.get("restart_count") or 0),
             started=_moment_or_none(row.get("start_time")),
         )
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the container neither works nor will."""
+        return self.exit_code is not None or self.status in _ENDED
 
     @classmethod
     def from_history(cls, instance_id: str, entry: Row) -> "ContainerRecord":

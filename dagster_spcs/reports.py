@@ -141,6 +141,11 @@ def ran_out_of_time(job: JobRecord, identity: JobIdentity) -> bool:
     return cancelled and (is_past or job.updated_on - job.created_on >= given - slack)
 
 
+def is_overdue(job: JobRecord, identity: JobIdentity, now: datetime) -> bool:
+    """Whether a job is at work past its deadline."""
+    return identity.deadline is not None and identity.deadline < now and not job.status.is_final
+
+
 def note(report: JobReport, what: str, error: SpcsError) -> JobReport:
     """Return the report with a word on what could not be read or done."""
     reason = str(error).splitlines()[0]
@@ -219,9 +224,13 @@ def with_families(
 
 def _of_instances(report: JobReport) -> JobReport:
     """Return the report of a job of which each instance counts."""
-    if all(container.exit_code is not None for container in report.containers):
+    left = [container for container in report.containers if not container.has_ended]
+    if not left:
         return report
-    return replace(report, is_whole=False, goes_on=report.job.status is JobStatus.FAILED)
+    # Whether an account starts what waits for a place when the job has FAILED is not known.
+    at_work = any(container.started is not None for container in left)
+    goes_on = at_work and report.job.status is JobStatus.FAILED
+    return replace(report, is_whole=False, goes_on=goes_on)
 
 
 def _complete(

@@ -79,11 +79,12 @@ def build_spcs_polling_sensor(
                 client,
                 resource,
                 source,
+                cursor,
                 resource_key=resource_key,
                 hold=timedelta(seconds=hold_seconds),
                 failure_runs=failure_runs,
                 observed=observed,
             )
-            return tick.run(cursor, max_completions, max_seconds)
+            return tick.run(max_completions, max_seconds)
 
     return _tick

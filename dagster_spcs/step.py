@@ -140,7 +140,7 @@ class _Run:
         self._place = Place(database, schema, resource.prefix())
         self._failures: list[tuple[dg.AssetKey, str | None, JobFailed]] = []
         self._held_back: dict[dg.AssetKey, list[tuple[JobRecord, JobIdentity]]] = {}
-        self._taken_over: list[JobName] = []
+        self._elsewhere: list[dg.AssetKey] = []
         self._jobs: Counter[dg.AssetKey] = Counter()
 
     def execute(self, planned: list[PlannedJob]) -> Iterator[Any]:
@@ -184,11 +184,11 @@ class _Run:
                     events.JOB_NAME: ", ".join(str(each.job.name) for _, _, each in self._failures)
                 },
             )
-        if self._taken_over and self._decision.feeds_run:
-            names = ", ".join(map(str, dict.fromkeys(self._taken_over)))
+        if self._elsewhere and self._decision.feeds_run:
+            names = ", ".join(key.to_user_string() for key in self._elsewhere)
             raise dg.Failure(
-                f"The sensor records {names}: this run had ended its jobs long ago and not told"
-                " so. What the run builds from the result is not made; materialize it again."
+                f"The sensor records {names}, because this run had not recorded it for too long."
+                " What the run builds from the result is not made; materialize it again."
             )
 
     def _launch(self, planned: Sequence[PlannedJob]) -> list[LaunchedJob]:
@@ -277,12 +277,13 @@ class _Run:
             if not report.succeeded:  # whoever records it
                 self._note_failure(report, identity)
             if ends.is_taken_over(report.job, identity):
-                self._taken_over.append(report.job.name)
                 self._context.log.warning(
-                    f"{report.job.name} is left to the sensor: this run did not tell of its end"
-                    " for too long."
+                    f"{report.job.name} is left to the sensor: this run had not recorded it for too"
+                    " long."
                 )
-            elif ends.tell(report.job, identity):
+                if self._jobs[_key_of(identity)] == 1 and report.succeeded:
+                    self._elsewhere.append(_key_of(identity))
+            elif ends.is_recorded(report.job, identity):
                 self._context.log.info(f"The end of {report.job.name} was recorded before.")
             else:
                 yield from self._record_one(report, identity)
@@ -295,10 +296,10 @@ class _Run:
     def _note_failure(self, report: JobReport, identity: JobIdentity) -> None:
         last_lines = plain(report.log.lines, _FAILURE_LOG_BYTES)
         failure = JobFailed(report.job, report.exit_codes, last_lines, ending=report.ending)
-        self._failures.append((dg.AssetKey(list(identity.asset)), identity.partition, failure))
+        self._failures.append((_key_of(identity), identity.partition, failure))
 
     def _record_one(self, report: JobReport, identity: JobIdentity) -> Iterator[Any]:
-        key = dg.AssetKey(list(identity.asset))
+        key = _key_of(identity)
         alone = self._jobs[key] == 1
         metadata = events.job_metadata(report, identity, account=self._resource.account())
         events_made = events.finished_events(report, identity, metadata)
@@ -344,6 +345,7 @@ class _Run:
                 if job.identity.deadline is not None
             },
             say=self._context.log.info,
+            warn=self._context.log.warning,
             source=self._resource.metadata_source(),
             last_lines=self._resource.log_lines,
             tables={name: table for name, table in tables.items() if table is not None},
@@ -370,12 +372,18 @@ class _Run:
         )
         held_back = self._held_back.get(key, [])
         ends = self._ends_of(identity for _, identity in held_back)
-        taken_over = [job.name for job, identity in held_back if ends.is_taken_over(job, identity)]
-        self._taken_over += taken_over
-        if held_back and not names and not taken_over:
+        own = [
+            job.name
+            for job, identity in held_back
+            if not (ends.is_taken_over(job, identity) or ends.is_recorded(job, identity))
+        ]
+        # The result is recorded for each partition of the range, so all or none can be the run's.
+        if len(own) == self._jobs[key] and not names:
             yield dg.MaterializeResult(asset_key=key, check_results=[check])
-        else:
-            yield check
+            return
+        if not names:
+            self._elsewhere.append(key)
+        yield check
 
     def _cancel(self, names: Iterable[JobName]) -> None:
         # With a client of its own: the one that was interrupted may be waiting for an account
@@ -390,3 +398,7 @@ class _Run:
 
 def _key(job: LaunchedJob) -> dg.AssetKey:
     return dg.AssetKey(list(job.planned.asset))
+
+
+def _key_of(identity: JobIdentity) -> dg.AssetKey:
+    return dg.AssetKey(list(identity.asset))

@@ -179,8 +179,9 @@ def gather_whole(
     jobs: Sequence[JobRecord],
     *,
     poll_seconds: float,
-    deadlines: Mapping[JobName, datetime],
     say: Callable[[str], None],
+    warn: Callable[[str], None],
+    deadlines: Mapping[JobName, datetime] | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
     **options: Any,
 ) -> list[JobReport]:
@@ -195,8 +196,9 @@ def gather_whole(
         left = [job for job in jobs if job.name not in ended]
         reports = {report.job.name: report for report in gather(client, left, **options)}
         for name, report in reports.items():
-            if report.goes_on and name in deadlines and now() > deadlines[name]:
-                ended[name] = cancel_rest(client, report, say)
+            deadline = (deadlines or {}).get(name)
+            if report.goes_on and deadline is not None and now() > deadline:
+                ended[name] = cancel_rest(client, report, warn)
         reports |= ended
         is_late = time.monotonic() - begun > LOG_ARRIVES_WITHIN_SECONDS
         late = [report for report in reports.values() if not report.is_whole]

@@ -16,6 +16,7 @@ PACKAGE = Path(dagster_spcs.__file__).parent
 EMULATOR = "dagster_spcs.emulator"
 # These know nothing of Dagster; everything else may.
 WITHOUT_DAGSTER = {
+    "clocks",
     "errors",
     "names",
     "status",

@@ -122,10 +122,14 @@ class Runner:
                 process.kill()
             if may_move(job.status, JobStatus.INTERNAL_ERROR):
                 self._account.finish(job, JobStatus.INTERNAL_ERROR, "Job has encountered an error")
-        if job.status is JobStatus.CANCELLING:
+        if self._is_ending(job):
             for instance in job.instances:
-                if instance.status not in ("SUCCEEDED", "FAILED"):
+                if instance.status not in ("SUCCEEDED", "FAILED"):  # it was never started
                     instance.status = "FAILED"
+                    for container in instance.containers:
+                        container.status = "FAILED"
+            self._account.changed(job)
+        if job.status is JobStatus.CANCELLING:
             self._account.finish(job, JobStatus.CANCELLED, "Job has been canceled")
         elif not job.status.is_final:
             self._account.finish(job, JobStatus.DONE, "Job completed successfully.")

@@ -85,15 +85,21 @@ def test_every_replica_counts(lab: Lab) -> None:
     assert statuses == ["SUCCEEDED", "FAILED"]
 
 
-def test_replicas_that_outlive_a_failure_can_be_cancelled(lab: Lab) -> None:
+def test_replicas_that_outlive_a_failure_can_be_cancelled(single: Lab) -> None:
     """The job is FAILED and stays so; what still works, or waits for a place, is ended."""
-    name = lab.submit(
-        "[ $SNOWFLAKE_JOB_INDEX = 1 ] && exit 3; exec sleep 600", "ASYNC = TRUE REPLICAS = 3"
+    name = single.submit(
+        "[ $SNOWFLAKE_JOB_INDEX = 0 ] && exit 3; exec sleep 600",
+        "ASYNC = TRUE REPLICAS = 3",
+        **WHOLE_NODE,
     )
-    lab.wait(name, "FAILED")
-    lab.value(f"CALL {name}!SPCS_CANCEL_JOB()")
-    until(lambda: [row["last_exit_code"] for row in lab.containers(name)] == [143, 3, 143])
-    lab.wait(name, "FAILED")
+    single.wait(name, "FAILED")
+    statuses = ["FAILED", "READY", "PENDING"]
+    until(lambda: [row["status"] for row in single.containers(name)] == statuses)
+    single.value(f"CALL {name}!SPCS_CANCEL_JOB()")
+    until(lambda: {row["status"] for row in single.containers(name)} == {"FAILED"})
+    codes = [row["last_exit_code"] for row in single.containers(name)]
+    assert codes == [3, 143, None]
+    single.wait(name, "FAILED")
 
 
 def test_every_container_counts(lab: Lab) -> None:

@@ -2,15 +2,26 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
 
-from dagster_spcs import JobName, JobRequest, events, spcs_job_asset
+from dagster_spcs import (
+    Container,
+    JobName,
+    JobRequest,
+    ResourceAmounts,
+    Resources,
+    ServiceSpec,
+    events,
+    spcs_job_asset,
+)
 from dagster_spcs.client import SpcsClient
+from dagster_spcs.emulator import Emulator
 from tests.integration.conftest import Location, requested_asset, script_request
-from tests.support.emulators import until
+from tests.support.emulators import SHELL, open_lab, until
 
 Locate = Callable[..., Location]
 
@@ -141,11 +152,37 @@ def test_terminated_run_ends_the_instances_that_work_on(
     assert not location.run("a", tags=RANGE).success
 
     [job] = client.list(database="LAB", schema=schema)
+    until(lambda: all(each.has_ended for each in client.containers(job.name)))
+    location.tick_until(lambda: len(location.observations("a")) == 4)
+    assert {each.partition for each in location.observations("a")} == {None, "p1", "p2", "p3"}
 
-    def are_over() -> bool:
-        return all(each.exit_code is not None for each in client.containers(job.name))
 
-    until(are_over)
+def test_instance_that_was_never_started_is_told(
+    locate: Locate, client: SpcsClient, emulator: Emulator, tmp_path: Path
+) -> None:
+    """With no room for it when the job FAILED; what the others have made is not lost over it."""
+    with open_lab(emulator) as connection:
+        connection.cursor().execute(
+            "CREATE COMPUTE POOL IF NOT EXISTS ONE_NODE MIN_NODES = 1 MAX_NODES = 1"
+            " INSTANCE_FAMILY = CPU_X64_XS"
+        )
+    script = (
+        f'[ "$SNOWFLAKE_JOB_INDEX" = 0 ] && exit 3; until [ -e {tmp_path}/go ]; do sleep 0.1; done'
+    )
+    whole = ResourceAmounts(cpu="1", memory="1Gi")
+    main = Container(name="main", image=SHELL, args=[script], resources=Resources(requests=whole))
+    request = JobRequest(spec=ServiceSpec(containers=[main]), compute_pool="ONE_NODE")
+    location = locate(batch_asset_of(request))
+    location.run("a", tags=RANGE)
+    name = JobName.parse(location.observations("a")[0].metadata[events.JOB_NAME].value)
+
+    def at_work() -> list[bool]:
+        return [each.started is not None for each in client.containers(name)]
+
+    until(lambda: at_work() == [True, True, False])
+    client.cancel(name)
+    location.tick_until(lambda: len(location.observations("a")) == 4)
+    assert {each.partition for each in location.observations("a")} == {None, "p1", "p2", "p3"}
 
 
 @pytest.mark.parametrize("lost", [False, True])

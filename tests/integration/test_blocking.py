@@ -110,18 +110,19 @@ def start_beside(
     resource: SpcsJobResource,
     script: str,
     *,
+    asset: str = "a",
     blocking: bool = True,
 ) -> tuple[dg.DagsterRun, JobName]:
-    """Start a job of asset ``a`` for a run that stays where it is, as one that was killed does."""
+    """Start a job of an asset for a run that stays where it is, as one that was killed does."""
     run = location.instance.create_run_for_job(
         location._definitions.resolve_implicit_global_asset_job_def(),
         status=dg.DagsterRunStatus.STARTED,
     )
     identity = JobIdentity(
-        asset=("a",), run_id=run.run_id, blocking=blocking, submitted=datetime.now(timezone.utc)
+        asset=(asset,), run_id=run.run_id, blocking=blocking, submitted=datetime.now(timezone.utc)
     )
     database, schema = resource.place()
-    name = JobName("DAGSTER_A_BESIDE", schema, database)
+    name = JobName(f"DAGSTER_{asset.upper()}_BESIDE", schema, database)
     client.submit(Submission(script_request(script), name, POOL, identity.to_comment()))
     location.instance.report_runless_asset_event(
         events.submitted_observation(identity, name, POOL, account=None, adopted=False)
@@ -158,7 +159,8 @@ def test_job_dropped_while_its_run_is_alive_is_told_when_the_run_is_not(
     ends: bool,
 ) -> None:
     """It is left to its run, and not forgotten over that, whether the run ends or hangs."""
-    monkeypatch.setattr("dagster_spcs.tick.CLOCK_SLACK", timedelta())  # as if it was long ago
+    for each in ("HOSTS_DIFFER_BY", "ACCOUNT_DIFFERS_BY"):
+        monkeypatch.setattr(f"dagster_spcs.tick.{each}", timedelta())  # as if it was long ago
     location = locate(script_asset("a", "true"))
     location.tick()
     run, name = start_beside(location, client, resource, "sleep 60", blocking=blocking)

@@ -330,7 +330,7 @@ def test_refused_cancellations_do_not_hold_up_the_others(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A tick reads and cancels some overdue jobs; those that could not be are not counted."""
-    monkeypatch.setattr(tick_module, "_MOST_OVERDUE", 2)
+    monkeypatch.setattr(tick_module, "_OVERDUE_TOGETHER", 2)
     names = [f"a{index}" for index in range(5)]
     request = script_request("sleep 60", timeout=MOMENT)
     location = locate(*(requested_asset(name, request) for name in names))
@@ -357,7 +357,7 @@ def test_tick_is_bounded_in_time(
     locate: Locate, client: SpcsClient, schema: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No batch is begun after ``max_seconds``; the rest is for the next tick."""
-    monkeypatch.setitem(tick_module._BATCH, "warehouse", 2)
+    monkeypatch.setitem(tick_module.BATCH, "warehouse", 2)
     names = [f"a{index}" for index in range(5)]
     location = locate(*(script_asset(name, "true") for name in names), max_seconds=1e-9)
     location.run(*names)

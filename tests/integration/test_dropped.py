@@ -1,20 +1,26 @@
 """Jobs that were dropped before a tick saw their end, and names that are used again."""
 
 import json
+import time
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import dagster as dg
 import pytest
 
-from dagster_spcs import JobRequest, events, spcs_job_asset
+from dagster_spcs import JobRequest, SpcsJobResource, events, spcs_job_asset
+from dagster_spcs import cursor as cursor_module
+from dagster_spcs import dropped as dropped_module
+from dagster_spcs import tick as tick_module
 from dagster_spcs.client import SpcsClient, Submission
 from dagster_spcs.emulator import Emulator
+from dagster_spcs.errors import UnexpectedAnswer
 from dagster_spcs.names import JobName
 from dagster_spcs.records import HistoryRecord
 from tests.integration.conftest import Location, requested_asset, script_asset, script_request
-from tests.support.emulators import POOL
+from tests.integration.test_blocking import start_beside
+from tests.support.emulators import POOL, until
 
 Locate = Callable[..., Location]
 
@@ -40,6 +46,13 @@ def ends(location: Location, asset: str = "a") -> list[str]:
     ]
     told.sort(key=lambda event: event.metadata[events.SUBMITTED].value)
     return [event.metadata[events.STATUS].value for event in told]
+
+
+def pass_time(location: Location) -> None:
+    """Make everything that is left for a later tick be left for long already."""
+    remembered = json.loads(location.cursor or "")
+    remembered["held"] = dict.fromkeys(remembered["held"], "2020-01-01T00:00:00Z")
+    location.cursor = json.dumps(remembered)
 
 
 def end_and_drop(client: SpcsClient, *names: JobName) -> None:
@@ -219,19 +232,19 @@ def test_row_that_is_late_is_not_another_ones(
         location.tick()
     assert ends(location) == ["FAILED"]
 
-    old = json.loads(location.cursor or "")
-    old["held"] = dict.fromkeys(old["held"], "2020-01-01T00:00:00Z")
-    location.cursor = json.dumps(old)
+    pass_time(location)
     for _ in range(3):
         location.tick()
     assert ends(location) == (["DELETED", "FAILED"] if late == 0 else ["FAILED", "DELETED"])
 
 
+@pytest.mark.parametrize("minutes", [-50, 0, 50])
 def test_history_that_is_late_is_waited_for(
-    locate: Locate, client: SpcsClient, emulator: Emulator
+    locate: Locate, client: SpcsClient, emulator: Emulator, minutes: int
 ) -> None:
     """A job that ended well and was dropped is not told as dropped because its row is not there."""
     emulator.faults.history_lag_seconds = 3600
+    emulator.faults.clock_offset = timedelta(minutes=minutes)
     location = locate(script_asset("a", "true"))
     location.tick()
     location.run("a")
@@ -243,6 +256,114 @@ def test_history_that_is_late_is_waited_for(
     emulator.faults.history_lag_seconds = 0
     location.tick()
     assert ends(location) == ["DONE"]
+
+
+def test_history_that_cannot_be_read_is_asked_again(
+    locate: Locate, client: SpcsClient, emulator: Emulator
+) -> None:
+    """One refused statement does not make a success a loss."""
+    location = locate(script_asset("a", "true"))
+    location.tick()
+    location.run("a")
+    end_and_drop(client, newest(location))
+    refused = emulator.faults.refuse("SELECT", times=1)
+    for _ in range(3):
+        location.tick()
+    assert refused.struck == 1
+    assert ends(location) == ["DONE"]
+
+
+def test_history_row_of_an_odd_form_fails_no_tick(
+    locate: Locate, client: SpcsClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The job is told without it, when it has not become readable."""
+
+    def odd(*_: Any, **__: Any) -> None:
+        raise UnexpectedAnswer("the account's answer has no column 'created_time'")
+
+    monkeypatch.setattr(SpcsClient, "history_of_names", odd)
+    location = locate(script_asset("a", "true"))
+    location.tick()
+    location.run("a")
+    end_and_drop(client, newest(location))
+    location.tick()
+    pass_time(location)
+    location.tick()
+    assert ends(location) == ["DELETED"]
+    [told, _] = location.observations("a")
+    assert "created_time" in told.metadata[events.MISSING].value
+
+
+@pytest.mark.parametrize("minutes", [-50, 50])
+def test_long_job_dropped_under_a_clock_that_is_off(
+    locate: Locate,
+    client: SpcsClient,
+    emulator: Emulator,
+    monkeypatch: pytest.MonkeyPatch,
+    minutes: int,
+) -> None:
+    """What the cursor remembers by the account's clock, the event log knows by Dagster's."""
+    monkeypatch.setattr(cursor_module, "LISTED_WITHIN", timedelta())  # as if much had come since
+    emulator.faults.clock_offset = timedelta(minutes=minutes)
+    location = locate(script_asset("a", "sleep 60"), script_asset("b", "true"))
+    location.run("a")
+    location.run("b")
+    location.tick_until(lambda: location.materializations("b"))
+    client.drop(newest(location))
+    for _ in range(2):
+        remembered = json.loads(location.cursor or "")
+        # Runs of hours ago are not what makes the tick look.
+        remembered["looked"] = (datetime.now(timezone.utc) + timedelta(hours=2)).isoformat()
+        location.cursor = json.dumps(remembered)
+        location.tick()
+    assert ends(location) == ["DELETED"]
+
+
+@pytest.mark.parametrize("seconds", [-4, 4])
+def test_row_of_an_earlier_job_of_the_name_is_not_taken(
+    locate: Locate,
+    client: SpcsClient,
+    emulator: Emulator,
+    monkeypatch: pytest.MonkeyPatch,
+    seconds: int,
+) -> None:
+    """The history reaches further back than the search for starts; here in seconds, not hours."""
+    for module in (dropped_module, tick_module):
+        monkeypatch.setattr(module, "ACCOUNT_DIFFERS_BY", timedelta(seconds=5))
+    monkeypatch.setattr(tick_module, "HOSTS_DIFFER_BY", timedelta(seconds=0.1))
+    emulator.faults.clock_offset = timedelta(seconds=seconds)
+    location = locate(one_name("exit 3", "true"))
+    location.tick()
+    location.run("a")
+    location.tick_until(lambda: ends(location))
+    client.drop(newest(location))
+    told = time.monotonic()
+    until(lambda: location.tick() and time.monotonic() > told + 1)
+    location.run("a")
+    end_and_drop(client, newest(location))
+    for _ in range(3):
+        location.tick()
+    assert ends(location) == ["FAILED", "DONE"]
+
+
+def test_jobs_past_the_limit_are_held_as_well(
+    locate: Locate, client: SpcsClient, resource: SpcsJobResource
+) -> None:
+    """Each run is told once that it is not waited for, however few jobs a tick may record."""
+    location = locate(
+        *(script_asset(name, "true", mode="blocking") for name in "abc"),
+        hold_seconds=0,
+        max_completions=1,
+    )
+    location.tick()
+    for asset in "abc":
+        _, name = start_beside(location, client, resource, "true", asset=asset)
+        end_and_drop(client, name)
+    for _ in range(6):
+        location.tick()
+    assert [ends(location, asset) for asset in "abc"] == [["DONE"]] * 3
+    told = [each for asset in "abc" for each in location.observations(asset)]
+    assert sum(events.taken_over_by(each) is not None for each in told) == 3
 
 
 def test_name_that_another_tool_took(locate: Locate, client: SpcsClient, schema: str) -> None:

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,12 @@ import pytest
 from dagster_spcs import JobRequest, events, spcs_job_asset
 from dagster_spcs import step as step_module
 from dagster_spcs.client import SpcsClient
+from dagster_spcs.records import JobRecord
 from dagster_spcs.resource import SpcsJobResource
+from dagster_spcs.status import JobStatus
 from tests.integration.conftest import Location, script_asset, script_request
 from tests.integration.test_blocking import start_beside
+from tests.integration.test_dropped import pass_time
 from tests.support.emulators import until
 
 Locate = Callable[..., Location]
@@ -32,6 +35,11 @@ def takeovers(location: Location, asset: str = "a") -> list[dg.AssetObservation]
 def partitions(location: Location, asset: str) -> list[str | None]:
     """Return the partitions of an asset's materializations, sorted."""
     return sorted(each.partition for each in location.materializations(asset))
+
+
+def listed(client: SpcsClient, schema: str) -> Sequence[JobRecord]:
+    """Return the jobs of the test's own schema."""
+    return client.list(database="LAB", schema=schema)
 
 
 @dg.asset(deps=["a"], partitions_def=PARTITIONS)
@@ -118,6 +126,69 @@ def test_run_whose_result_the_sensor_took_over_builds_nothing_from_it(
     assert (partitions(location, "a"), partitions(location, "downstream")) == (["p1", "p2"], [])
 
 
+def test_one_of_the_partitions_that_the_sensor_took_over(
+    locate: Locate, client: SpcsClient, schema: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The step's result would be recorded for the whole range: then it is not the run's at all."""
+
+    @spcs_job_asset(name="a", **IN_ONE_RUN)
+    def job(context: dg.AssetExecutionContext) -> JobRequest:
+        """A job of the test."""
+        wait = f"while [ ! -e {tmp_path / 'go'} ]; do sleep 0.1; done"
+        return script_request("true" if context.partition_key == "p1" else wait)
+
+    location = locate(job, downstream)
+    wait = step_module.wait_and_stream
+
+    def statuses() -> list[str]:
+        return sorted(job.status.value for job in listed(client, schema))
+
+    def away(*asked: Any, **options: Any) -> Any:
+        until(lambda: statuses() == ["DONE", "RUNNING"])
+        location.tick()
+        (tmp_path / "go").touch()
+        until(lambda: statuses() == ["DONE", "DONE"])
+        pass_time(location)
+        location.tick()  # p1 was held for long, p2 is not yet
+        return wait(*asked, **options)
+
+    monkeypatch.setattr(step_module, "wait_and_stream", away)
+    result = location.run("a", "downstream", tags=RANGE)
+    assert [each.partition for each in takeovers(location)] == ["p1"]
+    for _ in range(3):
+        location.tick()
+
+    assert not result.success
+    assert (partitions(location, "a"), partitions(location, "downstream")) == (["p1", "p2"], [])
+
+
+def test_run_that_waits_for_the_rest_of_a_failed_batch_is_not_taken_over(
+    locate: Locate, client: SpcsClient, schema: str, tmp_path: Path
+) -> None:
+    """The job is over by its status, and its run waits rightly."""
+    wait = f"while [ ! -e {tmp_path / 'go'} ]; do sleep 0.1; done"
+
+    @spcs_job_asset(name="a", batch=True, mode="blocking", **IN_ONE_RUN)
+    def job() -> JobRequest:
+        """A job of the test."""
+        return script_request(f'[ "$SNOWFLAKE_JOB_INDEX" = 0 ] && exit 3; {wait}')
+
+    location = locate(job)
+    run = threading.Thread(target=lambda: location.run("a", tags=RANGE))
+    run.start()
+    until(lambda: [each.status for each in listed(client, schema)] == [JobStatus.FAILED])
+    for _ in range(3):
+        location.tick()
+        pass_time(location)
+    assert takeovers(location) == []
+    (tmp_path / "go").touch()
+    run.join()
+    for _ in range(3):
+        location.tick()
+    assert partitions(location, "a") == ["p2"]
+    assert [each.partition for each in location.observations("a")] == ["p1", None]
+
+
 def test_partition_that_waits_for_the_others_is_not_taken_over(
     locate: Locate, tmp_path: Path
 ) -> None:
@@ -142,10 +213,8 @@ def test_partition_that_waits_for_the_others_is_not_taken_over(
         return kept
 
     until(held)
-    for _ in range(3):  # each after more than ``hold_seconds``
-        old = json.loads(location.cursor or "")
-        old["held"] = dict.fromkeys(old["held"], "2020-01-01T00:00:00Z")
-        location.cursor = json.dumps(old)
+    for _ in range(3):
+        pass_time(location)
         location.tick()
     assert takeovers(location) == []
     (tmp_path / "go").touch()

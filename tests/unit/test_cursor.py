@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from dagster_spcs.clocks import LISTED_WITHIN
 from dagster_spcs.cursor import (
-    SLACK,
     Cursor,
     mark,
     one_is_missing,
@@ -116,8 +116,8 @@ def test_cursor_forgets_what_is_settled() -> None:
     jobs = [done(f"J{minute}", minute, minute + 1) for minute in range(10_000)]
     fresh, cursor = report_finished(jobs, Cursor(), limit=10_000)
     assert len(fresh) == 10_000
-    assert cursor.through == at(9_999) - SLACK
-    assert len(cursor.settled) == SLACK / timedelta(minutes=1) + 1
+    assert cursor.through == at(9_999) - LISTED_WITHIN
+    assert len(cursor.settled) == LISTED_WITHIN / timedelta(minutes=1) + 1
     assert len(cursor.model_dump_json()) < 500
 
 
@@ -170,7 +170,7 @@ def test_where_an_end_may_be_recorded(
 ) -> None:
     """Only what the cursor does not settle is searched for in the event log."""
     identity = JobIdentity(asset=("a",), run_id="run", submitted=at(submitted), blocking=blocking)
-    assert searched_from(identity, cursor, timedelta(minutes=5)) == at(since)
+    assert searched_from(identity, cursor) == at(since)
 
 
 def test_settled_job_that_is_away_for_a_while_is_not_reported_again() -> None:
