@@ -7,6 +7,9 @@ import dagster as dg
 
 from dagster_spcs import events
 
+_ALL_ASSETS = "__ASSET_JOB"
+"""The job that Dagster makes of all assets of a code location."""
+
 
 class CodeLocation:
     """Its assets, with their partitions, checks and metadata."""
@@ -60,6 +63,21 @@ class CodeLocation:
         """Return the name of the op that makes an asset: its place in a run's configuration."""
         name: str = self._repository.assets_defs_by_key[dg.AssetKey(list(asset))].node_def.name
         return name
+
+    def refusal(self, request: dg.RunRequest) -> str | None:
+        """Return why a run of some job assets cannot be started now, None if it can.
+
+        Dagster would fail the tick over it, and every later one.
+        """
+        wanted = set(request.asset_selection or ())
+        if not wanted <= set(self.job_assets()):
+            return "the code location has no such job asset any more"
+        job = self._repository.get_job(request.job_name or _ALL_ASSETS)
+        try:
+            dg.validate_run_config(job.get_subset(asset_selection=wanted), request.run_config)
+        except dg.DagsterInvalidConfigError as error:
+            return f"its configuration does not fit the asset any more: {error}"
+        return None
 
     def metadata(self, asset: Sequence[str], key: str) -> Any:
         """Return a value of an asset's definition metadata, None if there is none."""

@@ -43,6 +43,9 @@ class Cursor(BaseModel):
     rest of its log, or to its row in the history."""
     taken_over: tuple[str, ...] = ()
     """Jobs of which it was told that their run is not waited for any longer."""
+    assets: tuple[str, ...] = ()
+    """Those of the jobs that are not settled: one may be missing from the code location for a
+    while, and its jobs are not forgotten over that."""
     begun: datetime | None = None
     """When the first tick looked, by Dagster's clock; what came before, a cursor that was lost may
     have known."""

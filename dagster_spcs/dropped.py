@@ -22,9 +22,15 @@ from dagster_spcs.errors import (
 from dagster_spcs.identity import JobIdentity
 from dagster_spcs.names import JobName
 from dagster_spcs.records import HistoryRecord, JobRecord
-from dagster_spcs.reports import JobReport, MetadataSource, note, report_of_gone
+from dagster_spcs.reports import (
+    JobReport,
+    MetadataSource,
+    as_history_tells,
+    note,
+    ran_out_of_time,
+    report_of_gone,
+)
 from dagster_spcs.starts import JobKey, JobStart, UnlistedStarts, utc
-from dagster_spcs.status import JobStatus
 
 _AT_ONCE = 8
 
@@ -131,7 +137,12 @@ def find_dropped(
         if is_late or (known is not None and known.is_alive):
             left.append(start)
             continue
-        report = report_of_gone(_as_history_tells(start.job, known), known)
+        job = start.job
+        if known is not None:
+            job = as_history_tells(replace(job, created_on=known.created), known)
+        report = report_of_gone(job, known)
+        if ran_out_of_time(job, start.identity):
+            report = replace(report, timed_out=True)
         if refusal is not None:
             report = note(report, "history", refusal)
         jobs.append(DroppedJob(report, start.identity, start.partitions))
@@ -144,19 +155,6 @@ def find_dropped(
 
 def _is_there(start: JobStart, standing: Mapping[JobName, JobRecord]) -> bool:
     return start.name in standing and start.is_of(standing[start.name])
-
-
-def _as_history_tells(job: JobRecord, known: HistoryRecord | None) -> JobRecord:
-    if known is None:
-        return job
-    status = known.status if known.status.is_final else JobStatus.DELETED
-    return replace(
-        job,
-        status=status,
-        status_text=status.value,
-        created_on=known.created,
-        updated_on=known.completed or known.deleted or job.updated_on,
-    )
 
 
 def _match(

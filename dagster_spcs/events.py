@@ -49,6 +49,8 @@ SUBMITTED = "dagster_spcs/submitted"
 SUBMITTING_RUN = "dagster_spcs/submitting_run"
 WAITED_FOR = "dagster_spcs/waited_for"
 """Of a job that was started: whether its run waits for it."""
+DEADLINE = "dagster_spcs/deadline"
+"""Of a job that was started with a timeout."""
 HELD_BACK = "dagster_spcs/held_back"
 """Of a job that was started: that its run records it with the step's result only."""
 TAKEN_OVER = "dagster_spcs/taken_over_submitted"
@@ -174,6 +176,8 @@ def submitted_observation(
         SUBMITTING_RUN: dg.MetadataValue.dagster_run(identity.run_id),
         WAITED_FOR: identity.blocking,
     }
+    if identity.deadline is not None:
+        metadata[DEADLINE] = dg.MetadataValue.timestamp(identity.deadline)
     if identity.held_back:
         metadata[HELD_BACK] = True
     if partitions:

@@ -60,13 +60,13 @@ class FollowUps:
         elif self._failure_runs and not identity.blocking:
             self._requests.append(failure_request(report, identity))
 
-    def add_recorded(self, report: JobReport, identity: JobIdentity) -> None:
-        """Note what follows an end that is in the event log already.
+    def add_recorded(self, report: JobReport, identity: JobIdentity, recorded: datetime) -> None:
+        """Note what follows an end that is in the event log since then.
 
         The tick that recorded it may have died before it could request anything; requests have
         keys, so asking again starts nothing twice.
         """
-        if self._now - report.job.updated_on < _RECENT:
+        if self._now - recorded < _RECENT:
             self.add(report, identity)
 
     def take(
@@ -80,17 +80,22 @@ class FollowUps:
         known = {retry.key: retry for retry in [*self._retries, *retries]}
         due, waiting = take_due(known.values(), self._now)
         job_name = RETRY_JOB.name if self._failure_runs else None
-        attempts = [
-            retry_request(
+        requests = list(self._requests)
+        for retry in due:
+            if not self._is_wanted(retry, made):
+                continue
+            request = retry_request(
                 retry,
                 self._instance.get_run_by_id(retry.run_id) if retry.run_id else None,
                 self._location.op_name(retry.asset),
                 job_name=job_name,
             )
-            for retry in due
-            if self._is_wanted(retry, made)
-        ]
-        return [*self._requests, *attempts], waiting
+            refusal = self._location.refusal(request)
+            if refusal is None:
+                requests.append(request)
+            else:
+                self._log.error(f"{retry.after} is not tried again: {refusal}")
+        return requests, waiting
 
     def _is_wanted(self, retry: Retry, made: Sequence[events.Event]) -> bool:
         asset = "/".join(retry.asset)

@@ -5,7 +5,7 @@ created), both in its metadata: a name can be used again once its job was droppe
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Any
 
 import dagster as dg
@@ -18,6 +18,7 @@ from dagster_spcs.records import JobRecord
 JobEvent = dg.AssetMaterialization | dg.AssetObservation
 Searched = tuple[JobIdentity, datetime]
 """Whose end may have been recorded, and since when."""
+_End = tuple[float, events.JobEnd]
 _PAGE = 1000
 _MOST_PARTITIONS = 500
 """Partitions that one query of the event log names."""
@@ -95,29 +96,34 @@ class RecordedEnds:
             # The partitions of a batch are not known before the job was read.
             partition = None if identity.batch else identity.partition
             self._partitions.setdefault(identity.asset, set()).add(partition)
-        self._ends: dict[tuple[str, ...], dict[str, list[events.JobEnd]]] = {}
+        self._ends: dict[tuple[str, ...], dict[str, list[_End]]] = {}
         self._taken_over: set[tuple[str, float]] = set()
 
     def is_recorded(self, job: JobRecord, identity: JobIdentity) -> bool:
         """Say whether the end of a job is recorded."""
+        return self.recorded_at(job, identity) is not None
+
+    def recorded_at(self, job: JobRecord, identity: JobIdentity) -> datetime | None:
+        """Return when the end of a job was recorded, None if it is not."""
         ends = self._of(identity.asset).get(str(job.name), ())
-        return any(end.is_of(job, identity) for end in ends)
+        at = next((at for at, end in ends if end.is_of(job, identity)), None)
+        return None if at is None else datetime.fromtimestamp(at, timezone.utc)
 
     def is_taken_over(self, job: JobRecord, identity: JobIdentity) -> bool:
         """Say whether the sensor records a job that a run waits for."""
         self._of(identity.asset)
         return (str(job.name), identity.submitted.timestamp()) in self._taken_over
 
-    def _of(self, asset: tuple[str, ...]) -> dict[str, list[events.JobEnd]]:
+    def _of(self, asset: tuple[str, ...]) -> dict[str, list[_End]]:
         if asset not in self._ends:
             self._ends[asset] = self._read(asset)
         return self._ends[asset]
 
-    def _read(self, asset: tuple[str, ...]) -> dict[str, list[events.JobEnd]]:
-        found: dict[str, list[events.JobEnd]] = {}
+    def _read(self, asset: tuple[str, ...]) -> dict[str, list[_End]]:
+        found: dict[str, list[_End]] = {}
         own = [partition for partition in self._partitions[asset] if partition is not None]
         are_few = len(own) == len(self._partitions[asset]) <= _MOST_PARTITIONS
-        for _, event in asset_events(
+        for at, event in asset_events(
             self._instance,
             dg.AssetKey(list(asset)),
             self._after[asset],
@@ -126,7 +132,7 @@ class RecordedEnds:
             end = events.end_told_by(event)
             taken_over = events.taken_over_by(event)
             if end is not None:
-                found.setdefault(end.job_name, []).append(end)
+                found.setdefault(end.job_name, []).append((at, end))
             elif taken_over is not None:
                 self._taken_over.add(taken_over)
         return found

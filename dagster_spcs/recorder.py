@@ -1,17 +1,19 @@
 """From jobs that ended to what a tick tells Dagster: the events of each, once, and what follows."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 import dagster as dg
 
 from dagster_spcs import events
 from dagster_spcs.batch import by_partition, partitions_of
 from dagster_spcs.client import SpcsClient
+from dagster_spcs.clocks import HOSTS_DIFFER_BY
 from dagster_spcs.code_location import CodeLocation
 from dagster_spcs.cursor import Cursor, searched_from
 from dagster_spcs.dropped import DroppedJob
-from dagster_spcs.errors import ObjectNotFound, StatementError, UnexpectedAnswer
+from dagster_spcs.errors import ObjectNotFound, SpcsError, StatementError, UnexpectedAnswer
 from dagster_spcs.follow_ups import FollowUps
 from dagster_spcs.identity import JobIdentity
 from dagster_spcs.names import JobName
@@ -23,10 +25,12 @@ from dagster_spcs.reports import (
     MetadataSource,
     gather,
     note,
+    ran_out_of_time,
     read_history,
     with_families,
 )
 from dagster_spcs.resource import SpcsJobResource
+from dagster_spcs.starts import find_start
 
 Found = tuple[JobRecord, JobIdentity]
 BATCH: dict[MetadataSource, int] = {"warehouse": 50, "no-warehouse": 10}
@@ -76,9 +80,9 @@ class Recorder:
         searched += [(identity, searched_from(identity, self._cursor)) for _, identity in over]
         self._recorded = RecordedEnds(self._instance, searched)
 
-    def is_recorded(self, job: JobRecord, identity: JobIdentity) -> bool:
-        """Whether the end of a job is recorded, of one that is not over several partitions."""
-        return not identity.batch and self._recorded.is_recorded(job, identity)
+    def recorded_at(self, job: JobRecord, identity: JobIdentity) -> datetime | None:
+        """Return when the end of a job was recorded; None of one over several partitions."""
+        return None if identity.batch else self._recorded.recorded_at(job, identity)
 
     def read_history(self, ended: Sequence[JobRecord]) -> None:
         """Read the history of all that this tick may record, in one statement."""
@@ -121,13 +125,30 @@ class Recorder:
                 self.record(report, each.identity)
         return [report.job for report in reports]
 
-    def follow_up(self, report: JobReport, identity: JobIdentity) -> None:
-        """Note what follows an end that is recorded, of a job that is not settled."""
+    def follow_up(self, report: JobReport, identity: JobIdentity, recorded: datetime) -> None:
+        """Note what follows an end that was recorded then, of a job that is not settled."""
         if searched_from(identity, self._cursor) > identity.submitted:
             # The tick that recorded it did not save its cursor, nor request anything.
             self._follow_ups.add(report, identity)
         else:
-            self._follow_ups.add_recorded(report, identity)
+            self._follow_ups.add_recorded(report, identity, recorded)
+
+    def repeat_verdict(self, recorded: Mapping[JobRecord, tuple[JobIdentity, datetime]]) -> None:
+        """Evaluate the checks of the job that was recorded last once more.
+
+        A tick that died may have done so between a job's own event and its checks.
+        """
+        own = [
+            (at, job, identity)
+            for job, (identity, at) in recorded.items()
+            if not identity.blocking
+            and (self._cursor.looked is None or at >= self._cursor.looked - HOSTS_DIFFER_BY)
+        ]
+        if own:
+            _, job, identity = max(own, key=lambda each: each[0])
+            [report] = self.read([(job, identity)])
+            report = replace(report, timed_out=ran_out_of_time(job, identity))
+            self.made += self._events(report, identity)[1:]
 
     def _ends_of(self, identity: JobIdentity) -> RecordedEnds:
         """Return what is recorded: read anew where a run may be recording at this moment."""
@@ -136,10 +157,7 @@ class Recorder:
         return RecordedEnds(self._instance, [(identity, identity.submitted)])
 
     def _record_one(self, report: JobReport, identity: JobIdentity) -> None:
-        own, verdict, *others = self._events(report, identity)
-        # An asset that others make has the check only if its definition says so.
-        is_checked = bool(identity.run_id) or self._location.has_check(identity.asset)
-        self.made += [own, *([verdict] if is_checked else []), *others]
+        self.made += self._events(report, identity)
         self._follow_ups.add(report, identity)
         self.count += 1
 
@@ -150,29 +168,39 @@ class Recorder:
         except ObjectNotFound:
             return False
         except (StatementError, UnexpectedAnswer) as error:
-            # An observation without a partition: a materialization of none would be wrong.
-            if not self._recorded.is_recorded(report.job, identity):
-                report = note(report, "the partitions of this job", error)
-                self.made.append(self._observation(report, identity))
-                self.made.append(events.check_evaluation(report, identity))
-                self.count += 1
-            return True
+            # Only its owner's role may see it; what the run told of the start, everybody.
+            start = find_start(self._instance, report.job, identity)
+            if start is None or not start.partitions:
+                self._record_without_partitions(report, identity, error)
+                return True
+            partitions = start.partitions
         self._record_each(report, identity, partitions)
         return True
+
+    def _record_without_partitions(
+        self, report: JobReport, identity: JobIdentity, error: SpcsError
+    ) -> None:
+        # An observation: a materialization of no partition would be wrong.
+        if not self._recorded.is_recorded(report.job, identity):
+            report = note(report, "the partitions of this job", error)
+            self.made.append(self._observation(report, identity))
+            self.made.append(events.check_evaluation(report, identity))
+            self.count += 1
 
     def _record_each(
         self, report: JobReport, identity: JobIdentity, partitions: Sequence[str]
     ) -> None:
         told = by_partition(report, identity, partitions)
         ends = self._ends_of(identity)
-        known = [ends.is_recorded(each.job, own_identity) for each, own_identity in told]
-        for (each, own_identity), is_known in zip(told, known, strict=True):
-            if is_known:
-                self.follow_up(each, own_identity)
+        known = [ends.recorded_at(each.job, own_identity) for each, own_identity in told]
+        for (each, own_identity), recorded in zip(told, known, strict=True):
+            if recorded is not None:
+                self.follow_up(each, own_identity, recorded)
             else:
                 self.made.append(self._events(each, own_identity)[0])
                 self._follow_ups.add(each, own_identity)
-        if not all(known):
+        # The verdict comes last; a tick that died may have told all but that.
+        if None in known or not identity.blocking:
             self.made.append(events.check_evaluation(report, identity))
             self.count += 1
 
@@ -191,7 +219,10 @@ class Recorder:
             told = f"partition {partition}: the asset does not have it"
             report = replace(report, missing=(*report.missing, told))
         metadata = events.job_metadata(report, identity, account=self._resource.account())
-        return events.finished_events(report, identity, metadata)
+        own, verdict, *others = events.finished_events(report, identity, metadata)
+        # An asset that others make has the check only if its definition says so.
+        is_checked = bool(identity.run_id) or self._location.has_check(identity.asset)
+        return [own, *([verdict] if is_checked else []), *others]
 
     def _result_tables(self, found: Sequence[Found]) -> dict[JobName, str]:
         tables = {

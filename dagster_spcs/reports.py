@@ -194,6 +194,18 @@ def gather(
     )
 
 
+def as_history_tells(job: JobRecord, known: HistoryRecord) -> JobRecord:
+    """Return a job that was dropped with the end that it had before, if it had one."""
+    if job.status is not JobStatus.DELETED or not known.status.is_final:
+        return job
+    return replace(
+        job,
+        status=known.status,
+        status_text=known.status.value,
+        updated_on=known.completed or known.deleted or job.updated_on,
+    )
+
+
 def report_of_gone(job: JobRecord, known: HistoryRecord | None) -> JobReport:
     """Return the report of a job that was dropped: nothing but its history is left to read."""
     if known is None:
@@ -224,6 +236,9 @@ def with_families(
 
 def _of_instances(report: JobReport) -> JobReport:
     """Return the report of a job of which each instance counts."""
+    known = {container.instance_id for container in report.containers}
+    if len(known) < report.replicas and not report.job.status.is_success:
+        return replace(report, is_whole=False)  # they could not be read
     left = [container for container in report.containers if not container.has_ended]
     if not left:
         return report
@@ -257,7 +272,8 @@ def _from_history(
     history = read_history(client, jobs) if history is None else history
     for name, record in history.records.items():
         if name in reports:
-            reports[name] = replace(reports[name], history=record, containers=record.containers)
+            report = replace(reports[name], history=record, containers=record.containers)
+            reports[name] = replace(report, job=as_history_tells(report.job, record))
     if history.error is not None:
         _note_all(reports, "history", history.error)
     elif history.is_enabled:

@@ -7,6 +7,7 @@ from datetime import datetime, timezone
 import dagster as dg
 
 from dagster_spcs import events
+from dagster_spcs.clocks import HOSTS_DIFFER_BY
 from dagster_spcs.identity import JobIdentity
 from dagster_spcs.names import JobName
 from dagster_spcs.recorded import JobEvent, materializations, observations
@@ -39,6 +40,7 @@ class JobStart:
             return None
         if metadata[events.STATUS].value != events.STARTED_STATUS:
             return None
+        deadline = metadata.get(events.DEADLINE)
         told = metadata.get(events.PARTITIONS)
         several = told.value if isinstance(told, dg.JsonMetadataValue) else None
         partitions = tuple(map(str, several or ()))
@@ -52,6 +54,7 @@ class JobStart:
                 blocking=metadata[events.WAITED_FOR].value is True,
                 attempt=int(str(metadata[events.ATTEMPT].value)),
                 submitted=utc(float(str(metadata[events.SUBMITTED].value))),
+                deadline=None if deadline is None else utc(float(str(deadline.value))),
                 batch=bool(partitions),
                 held_back=events.HELD_BACK in metadata,
             ),
@@ -94,6 +97,18 @@ class JobStart:
             and job.name == self.name
             and identity.submitted == self.identity.submitted
         )
+
+
+def find_start(
+    instance: dg.DagsterInstance, job: JobRecord, identity: JobIdentity
+) -> JobStart | None:
+    """Return what the event log tells of a job's start, None if its run was killed before."""
+    since = (identity.submitted - HOSTS_DIFFER_BY).timestamp()
+    for at, event in observations(instance, dg.AssetKey(list(identity.asset)), since):
+        start = JobStart.told_by(at, event)
+        if start is not None and start.is_of(job):
+            return start
+    return None
 
 
 class UnlistedStarts:

@@ -102,10 +102,11 @@ class Tick:
         prefix = "" if self._observed else f"{self._resource.prefix()}_"
         listed = self._client.list(database=database, schema=schema, prefix=prefix)
         found = self._of_this_location(listed)
-        jobs = [job for job, _ in found.values()]
+        away = self._of_missing_assets(listed, found)
+        jobs = [job for job, _ in [*found.values(), *away.values()]]
         begun = time.monotonic()
-        opened = [found[job.name] for job in open_jobs(jobs, self._cursor)]
-        held = self._holds.waited_for(opened)
+        opened = [found[job.name] for job in open_jobs(jobs, self._cursor) if job.name in found]
+        held = self._holds.waited_for(opened) | away.keys()
         late = self._end_overdue([each for each in opened if each[0].name not in held])
         dropped = self._dropped(listed, jobs, max_completions)
         finished, _ = report_finished(jobs, self._cursor, limit=len(jobs), held=held, overdue=late)
@@ -131,6 +132,7 @@ class Tick:
                 "begun": cursor.begun or self._now,
                 "looked": self._now,
                 "dropped_since": dropped.left_since,
+                "assets": tuple(sorted(_assets_of(open_jobs(jobs, cursor), {**found, **away}))),
                 "retries": tuple(waiting),
                 **self._holds.saved(),
             }
@@ -186,6 +188,25 @@ class Tick:
                 " neither success nor failure, and are looked at again."
             )
         return found
+
+    def _of_missing_assets(
+        self, listed: Sequence[JobRecord], found: Mapping[JobName, Found]
+    ) -> dict[JobName, Found]:
+        """Return the unsettled jobs of assets that were in the code location, and are not now."""
+        if not self._cursor.assets:
+            return {}
+        away = {}
+        for job in open_jobs([job for job in listed if job.name not in found], self._cursor):
+            identity = JobIdentity.from_comment(job.comment)
+            if identity is not None and _text(identity.asset) in self._cursor.assets:
+                away[job.name] = (job, identity)
+        if away:
+            names = ", ".join(sorted({_text(identity.asset) for _, identity in away.values()}))
+            self._context.log.warning(
+                f"{len(away)} jobs are for assets that this code location does not have any more:"
+                f" {names}. They are recorded when it has them again."
+            )
+        return away
 
     def _end_overdue(self, opened: Sequence[Found]) -> dict[JobName, JobReport]:
         """Read, then cancel, jobs past their deadline; return the reports of those cancelled."""
@@ -251,17 +272,22 @@ class Tick:
         settled = set(self._recorder.record_dropped(dropped.jobs))
         for report, identity in dropped.recorded_failures:
             if open_jobs([report.job], self._cursor):
-                self._recorder.follow_up(report, identity)
+                self._recorder.follow_up(report, identity, report.job.updated_on)
             settled.add(report.job)
         return settled
 
     def _follow_up_recorded(self, over: Sequence[Found]) -> set[JobRecord]:
         """Request again what follows the ends that are recorded; return the jobs."""
-        recorded = [each for each in over if self._recorder.is_recorded(*each)]
-        for job, identity in recorded:
+        recorded = {
+            job: (identity, at)
+            for job, identity in over
+            if (at := self._recorder.recorded_at(job, identity)) is not None
+        }
+        for job, (identity, at) in recorded.items():
             report = JobReport(job, timed_out=ran_out_of_time(job, identity))
-            self._recorder.follow_up(report, identity)
-        return {job for job, _ in recorded}
+            self._recorder.follow_up(report, identity, at)
+        self._recorder.repeat_verdict(recorded)
+        return set(recorded)
 
     def _record(self, fresh: Sequence[Found], late: Mapping[JobName, JobReport]) -> set[JobName]:
         """Record jobs that ended.
@@ -287,3 +313,11 @@ class Tick:
 
     def _is_log_late(self, job: JobRecord, identity: JobIdentity) -> bool:
         return self._now - self._holds.since(job, identity) < _LATE
+
+
+def _text(asset: Sequence[str]) -> str:
+    return dg.AssetKey(list(asset)).to_user_string()
+
+
+def _assets_of(jobs: Sequence[JobRecord], found: Mapping[JobName, Found]) -> set[str]:
+    return {_text(found[job.name][1].asset) for job in jobs}

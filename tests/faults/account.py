@@ -21,57 +21,62 @@ class Count:
     lost: list[str]
     doubled: list[str]
     orphaned: list[str]
-    materialized: set[tuple[str, str | None]]
     wrong: list[str]
+    taken_over: int
 
 
 def count(lab: Lab, instance: dg.DagsterInstance, assets: tuple[str, ...]) -> Count:
-    """Compare every job of the account's history with the events of the assets."""
-    ended: dict[tuple[str, int], Counter[str | None]] = {}
-    success: dict[tuple[str, int], bool] = {}
-    several: dict[str, int] = {}
-    materialized = set()
+    """Compare every job of the account's history with the events of the assets.
+
+    No name is used twice. A job over several partitions has an end of each.
+    """
+    told: dict[str, Counter[str | None]] = {}
+    made: set[tuple[str, str | None]] = set()
+    several: dict[str, list[str]] = {}
+    taken_over = 0
     for asset in assets:
         for _, event in asset_events(instance, dg.AssetKey(asset)):
             end = events.end_told_by(event)
             if end is not None:
-                key = (end.job_name.rpartition(".")[2], round(end.created))
-                ended.setdefault(key, Counter())[event.partition] += 1
-                success[key] = isinstance(event, dg.AssetMaterialization)
-                if success[key]:
-                    materialized.add((asset, event.partition))
+                name = end.job_name.rpartition(".")[2]
+                told.setdefault(name, Counter())[event.partition] += 1
+                if isinstance(event, dg.AssetMaterialization):
+                    made.add((name, event.partition))
             elif events.PARTITIONS in event.metadata:
                 of_one = event.metadata[events.PARTITIONS].value
                 assert isinstance(of_one, list)
-                several[str(event.tags[events.JOB_TAG])] = len(of_one)
+                several[event.tags[events.JOB_TAG]] = list(map(str, of_one))
+            taken_over += events.taken_over_by(event) is not None
     history = lab.rows(
-        "SELECT NAME, STATUS, CREATED_TIME FROM TABLE(SNOWFLAKE.SPCS.GET_JOB_HISTORY("
+        "SELECT NAME, STATUS, INSTANCE_STATUSES FROM TABLE(SNOWFLAKE.SPCS.GET_JOB_HISTORY("
         "RESULT_LIMIT => 10000))"
     )
-    jobs = {(row["NAME"], round(row["CREATED_TIME"].timestamp())): row["STATUS"] for row in history}
-
-    def near(key: tuple[str, int]) -> Counter[str | None]:
-        name, created = key
-        told: Counter[str | None] = Counter()
-        for (other, at), ends in ended.items():
-            if other == name and abs(at - created) <= 5:
-                told += ends
-        return told
-
+    wrong = []
+    for row in history:
+        name, ends = row["NAME"], told.get(row["NAME"], {})
+        if name in several:
+            codes = exit_codes(row["INSTANCE_STATUSES"])
+            good = {part for part, code in zip(several[name], codes, strict=True) if code == 0}
+        else:
+            good = set(ends) if row["STATUS"] == "DONE" else set()
+        if {part for part in ends if (name, part) in made} != good & set(ends):
+            wrong.append(name)
+    names = [row["NAME"] for row in history]
     return Count(
-        jobs=len(jobs),
-        lost=[name for (name, at) in jobs if len(near((name, at))) < several.get(name, 1)],
-        doubled=[name for (name, at) in jobs if max(near((name, at)).values(), default=0) > 1],
-        orphaned=[name for (name, _), status in jobs.items() if status in ("PENDING", "RUNNING")],
-        materialized=materialized,
-        wrong=[
-            name
-            for (name, at), told in success.items()
-            for (other, _), status in jobs.items()
-            # Of a job over several partitions some may be made though it failed.
-            if other == name and name not in several and told != (status == "DONE")
-        ],
+        jobs=len(names),
+        lost=[name for name in names if len(told.get(name, ())) < len(several.get(name, "1"))],
+        doubled=[name for name, ends in told.items() if max(ends.values()) > 1],
+        orphaned=[row["NAME"] for row in history if row["STATUS"] in ("PENDING", "RUNNING")],
+        wrong=wrong,
+        taken_over=taken_over,
     )
+
+
+def exit_codes(statuses: str) -> list[int | None]:
+    """Return the exit code of each instance's one container, in the instances' order."""
+    instances = json.loads(statuses)["instances"]
+    instances.sort(key=lambda each: int(each["instanceId"]))
+    return [each["containers"][0].get("lastExitCode") for each in instances]
 
 
 def write_settings(emulator: Emulator, folder: Path) -> Path:

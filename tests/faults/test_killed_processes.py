@@ -227,7 +227,7 @@ def test_exactly_one_event_for_each_job(tmp_path: Path) -> None:
         wait_for("the end of all jobs", settled, log)
         progress(2, of="SHOW JOB SERVICES")  # two more ticks find nothing more to tell
         found = count(lab, instance, ASSETS)
-        print(f"{found.jobs} jobs; killed: {running.killed}")
+        print(f"{found.jobs} jobs, {found.taken_over} taken over; killed: {running.killed}")
     assert found.jobs >= 200
     assert {"daemon", "code server", "run worker"} <= set(running.killed)
     assert (found.lost, found.doubled, found.orphaned, found.wrong) == ([], [], [], [])

@@ -147,7 +147,8 @@ def test_exactly_one_event_for_each_job(tmp_path: Path, seed: int) -> None:
         with dg.DagsterInstance.from_config(str(home)) as instance:
             found = count(lab, instance, tuple(GROUPS))
     print(
-        f"{found.jobs} jobs, {forked.killed} kills, {len(forked.ended)} ticks and runs; {happened}"
+        f"{found.jobs} jobs, {found.taken_over} taken over, {forked.killed} kills,"
+        f" {len(forked.ended)} ticks and runs; {happened}"
     )
     assert found.jobs >= 200
     assert forked.killed >= 10

@@ -20,6 +20,7 @@ from dagster_spcs import (
 )
 from dagster_spcs.client import SpcsClient
 from dagster_spcs.emulator import Emulator
+from dagster_spcs.status import JobStatus
 from tests.integration.conftest import Location, requested_asset, script_request
 from tests.support.emulators import SHELL, open_lab, until
 
@@ -107,6 +108,29 @@ def test_failed_partition_is_tried_again_alone(locate: Locate) -> None:
             break
     [request] = requests
     assert request.partition_key == "p2"
+
+
+@pytest.mark.parametrize("refused", ["SHOW SERVICE CONTAINERS", "DESCRIBE SERVICE"])
+def test_statement_refused_once_costs_no_partition(
+    locate: Locate, client: SpcsClient, emulator: Emulator, tmp_path: Path, refused: str
+) -> None:
+    """One has failed, the others are at work, and nothing is known of any for a moment."""
+    wait = f"until [ -e {tmp_path / 'go'} ]; do sleep 0.1; done"
+    location = locate(
+        batch_asset(f'[ "$SNOWFLAKE_JOB_INDEX" = 1 ] && exit 3; {wait}'), metadata="no-warehouse"
+    )
+    location.run("a", tags=RANGE)
+    name = JobName.parse(location.observations("a")[0].metadata[events.JOB_NAME].value)
+    until(lambda: client.describe(name).status is JobStatus.FAILED)
+    if refused == "DESCRIBE SERVICE":
+        (tmp_path / "go").touch()
+        until(lambda: all(each.has_ended for each in client.containers(name)))
+    fault = emulator.faults.refuse(refused, times=1)
+    location.tick_until(lambda: fault.struck)
+    (tmp_path / "go").touch()
+    location.tick_until(lambda: len(recorded(location)) == 2)
+    assert recorded(location).keys() == {"p1", "p3"}
+    assert [each.partition for each in location.observations("a")] == ["p2", None]
 
 
 def test_single_partition(locate: Locate) -> None:

@@ -18,6 +18,7 @@ from dagster_spcs.emulator import Emulator
 from dagster_spcs.errors import ConnectionFailed
 from dagster_spcs.identity import JobIdentity
 from dagster_spcs.names import JobName
+from dagster_spcs.records import JobRecord
 from dagster_spcs.resource import SpcsJobResource
 from dagster_spcs.status import JobStatus
 from tests.integration.conftest import (
@@ -207,6 +208,28 @@ def test_job_of_a_run_that_only_seems_alive(
         assert len(impatient.materializations("a")) == 1
     finally:
         emulator.faults.clock_offset = timedelta()
+
+
+def test_job_that_ended_well_and_was_dropped_between_two_looks(
+    locate: Locate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The history tells the run what the listing cannot any more."""
+    look = SpcsClient._look
+    looks: list[object] = []
+
+    def after_the_drop(client: SpcsClient, names: set[JobName]) -> dict[JobName, JobRecord]:
+        seen = look(client, names)
+        looks.append(seen)
+        if len(looks) == 1:
+            for ended in SpcsClient.wait(client, names, poll_seconds=0.02):
+                client.drop(ended.name)
+        return seen
+
+    location = locate(script_asset("a", "sleep 0.5", mode="blocking"))
+    monkeypatch.setattr(SpcsClient, "_look", after_the_drop)
+    assert location.run("a").success
+    [made] = location.materializations("a")
+    assert made.metadata[events.STATUS].value == "DONE"
 
 
 def test_terminated_run_cancels_its_job(locate: Locate, client: SpcsClient, schema: str) -> None:

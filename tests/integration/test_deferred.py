@@ -413,6 +413,51 @@ def test_failed_job_is_tried_again_with_its_attempt_counted(locate: Locate, tmp_
     assert not location.tick().run_requests
 
 
+@pytest.mark.parametrize("ticks", [0, 1])
+@pytest.mark.parametrize("script", ["true", "exit 3"])
+def test_check_of_a_tick_that_died_is_evaluated(
+    locate: Locate, client: SpcsClient, script: str, ticks: int
+) -> None:
+    """The daemon stores a job's event first; the asset is red or green all the same."""
+    location = locate(script_asset("a", script))
+    for _ in range(ticks):
+        location.tick()
+    location.run("a")
+    name = JobName.parse(location.observations("a")[0].metadata[events.JOB_NAME].value)
+    [_] = client.wait([name], poll_seconds=0.02)
+    lost = location.tick(report=False, save=False)
+    location.instance.report_runless_asset_event(lost.asset_events[0])
+    for _ in range(3):
+        location.tick()
+
+    key = dg.AssetCheckKey(dg.AssetKey("a"), events.CHECK_NAME)
+    storage = location.instance.event_log_storage
+    verdicts = [
+        record.event.dagster_event.asset_check_evaluation_data.passed
+        for record in storage.get_asset_check_execution_history(key, limit=5)
+        if record.event.dagster_event.event_type_value == "ASSET_CHECK_EVALUATION"
+    ]
+    assert verdicts == [script == "true"]
+    assert len([*location.materializations("a"), *location.observations("a")]) == 2
+
+
+def test_retry_is_asked_for_however_long_ago_the_job_ended(
+    locate: Locate, client: SpcsClient, monkeypatch: pytest.MonkeyPatch, emulator: Emulator
+) -> None:
+    """A tick that catches up after hours may die like any other one."""
+    location = locate(script_asset("a", "exit 3", max_retries=1, retry_delay_seconds=0))
+    emulator.faults.clock_offset = timedelta(hours=-5)
+    try:
+        location.run("a")
+        name = JobName.parse(location.observations("a")[0].metadata[events.JOB_NAME].value)
+        [_] = client.wait([name], poll_seconds=0.02)
+        [lost] = location.tick(save=False).run_requests
+        [again] = [request for _ in range(3) for request in location.tick().run_requests or []]
+    finally:
+        emulator.faults.clock_offset = timedelta()
+    assert again.run_key == lost.run_key
+
+
 def test_retry_waits_for_its_time_and_is_not_asked_twice(locate: Locate) -> None:
     """A retry with a delay stays in the cursor; a tick that is repeated asks with the same key."""
     location = locate(script_asset("a", "exit 1", max_retries=1, retry_delay_seconds=3600))
@@ -454,6 +499,66 @@ def test_retry_has_the_failed_run_s_config_and_tags(locate: Locate) -> None:
     assert (request.tags["team"], request.tags[events.ATTEMPT_TAG]) == ("x", "1")
     location.tick_until(lambda: len(location.observations("a")) == 4)
     assert "told" in location.observations("a")[0].metadata[events.LOG].value
+
+
+class Limit(dg.Config):
+    """What the asset wants when its first job fails."""
+
+    limit: int
+
+
+class Bound(dg.Config):
+    """What it wants after another deployment."""
+
+    bound: int
+
+
+def configured(config: type[dg.Config]) -> dg.AssetsDefinition:
+    """Return an asset that is tried again, with a configuration."""
+
+    def job(context: dg.AssetExecutionContext, config: dg.Config) -> JobRequest:
+        """A job of the test."""
+        return script_request("sleep 60")
+
+    job.__annotations__["config"] = config
+    return spcs_job_asset(name="a", max_retries=1, retry_delay_seconds=0)(job)
+
+
+@dg.asset(name="a")
+def plain() -> None:
+    """No job asset any more."""
+
+
+@pytest.mark.parametrize("failure_runs", [False, True])
+@pytest.mark.parametrize(
+    ("deployed", "count"),
+    [
+        pytest.param([configured(Limit)], 1, id="the same"),
+        pytest.param([configured(Bound)], 0, id="another configuration"),
+        pytest.param([plain], 0, id="no job asset"),
+        pytest.param([], 0, id="no asset"),
+    ],
+)
+def test_retry_that_cannot_be_started_fails_no_tick(
+    locate: Locate, deployed: list[dg.AssetsDefinition], count: int, failure_runs: bool
+) -> None:
+    """Somebody deployed another code location between the failure and the attempt."""
+    location = locate(configured(Limit), script_asset("b", "true"))
+    run = location.run("a", run_config={"ops": {"a": {"config": {"limit": 7}}}})
+    waiting = {
+        "due": "2026-01-01T00:00:00Z",
+        "asset": ["a"],
+        "attempt": 1,
+        "after": "DAGSTER_A",
+        "run_id": run.run_id,
+    }
+
+    location = locate(*deployed, script_asset("b", "true"), failure_runs=failure_runs)
+    location.cursor = json.dumps({"retries": [waiting]})
+    requests = location.tick().run_requests or []
+
+    assert sum(request.run_key.startswith("retry") for request in requests) == count
+    assert json.loads(location.cursor)["retries"] == []
 
 
 @pytest.mark.parametrize("ends", ["before the retry is due", "in the tick in which it is due"])

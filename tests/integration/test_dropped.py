@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -18,6 +19,7 @@ from dagster_spcs.emulator import Emulator
 from dagster_spcs.errors import UnexpectedAnswer
 from dagster_spcs.names import JobName
 from dagster_spcs.records import HistoryRecord
+from dagster_spcs.status import JobStatus
 from tests.integration.conftest import Location, requested_asset, script_asset, script_request
 from tests.integration.test_blocking import start_beside
 from tests.support.emulators import POOL, until
@@ -344,6 +346,54 @@ def test_row_of_an_earlier_job_of_the_name_is_not_taken(
     for _ in range(3):
         location.tick()
     assert ends(location) == ["FAILED", "DONE"]
+
+
+def test_asset_that_is_missing_for_a_while(
+    locate: Locate, client: SpcsClient, emulator: Emulator, tmp_path: Path
+) -> None:
+    """A bad deployment: what its jobs have made meanwhile is recorded after the next one."""
+    wait = f"while [ ! -e {tmp_path / 'go'} ]; do sleep 0.1; done"
+    a, b = script_asset("a", wait), script_asset("b", "true")
+    location = locate(a, b)
+    location.run("a")
+    location.tick()
+    cursor = location.cursor
+    emulator.faults.clock_offset = timedelta(hours=1)  # much is made meanwhile
+    location = locate(b)
+    location.cursor = cursor
+    location.run("b")
+    location.tick_until(lambda: location.materializations("b"))
+    (tmp_path / "go").touch()
+    [_] = client.wait([newest(location)], poll_seconds=0.02)
+    location.tick()
+    assert ends(location) == []
+
+    cursor = location.cursor
+    location = locate(a, b)
+    location.cursor = cursor
+    for _ in range(3):
+        location.tick()
+    assert ends(location) == ["DONE"]
+    assert json.loads(location.cursor or "")["assets"] == []
+
+
+def test_job_that_timed_out_and_was_dropped(locate: Locate, client: SpcsClient) -> None:
+    """The tick that cancelled it died: it was nobody's wish, and is tried again."""
+    request = script_request("exec sleep 60", timeout=timedelta(seconds=0.5))
+    location = locate(requested_asset("a", request, max_retries=1, retry_delay_seconds=0))
+    location.tick()
+    location.run("a")
+    until(
+        lambda: (
+            location.tick(report=False, save=False)
+            and client.describe(newest(location)).status
+            in (JobStatus.CANCELLING, JobStatus.CANCELLED)
+        )
+    )
+    end_and_drop(client, newest(location))
+    requests = [request for _ in range(3) for request in location.tick().run_requests or []]
+    assert ends(location) == ["TIMED_OUT"]
+    assert len(requests) == 1
 
 
 def test_jobs_past_the_limit_are_held_as_well(
