@@ -3,9 +3,11 @@
 Light on purpose, so that it is in place before anything heavy is imported.
 """
 
+import logging
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 
 class Interrupted(BaseException):
@@ -13,6 +15,7 @@ class Interrupted(BaseException):
 
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_AGAIN_SECONDS = 0.02
 _received: list[int] = []
 _held: list[None] = []
 
@@ -25,12 +28,20 @@ def interruptible() -> Iterator[None]:
     ``interrupted_by`` tells whether a signal was behind one.
     """
 
-    def interrupt(number: int, _: object) -> None:
+    def interrupt(number: int, frame: FrameType | None) -> None:
         _received.append(number)
         _ignore()
-        if not _held:
+        end(number, frame)
+
+    def end(_: int, frame: FrameType | None) -> None:
+        # An exception in the middle of logging leaves its lock taken: whoever logs next, as the
+        # emulator's thread does, would wait for ever.
+        if _is_logging(frame):
+            signal.setitimer(signal.ITIMER_REAL, _AGAIN_SECONDS)
+        elif not _held:
             raise Interrupted
 
+    signal.signal(signal.SIGALRM, end)
     for each in _SIGNALS:
         signal.signal(each, interrupt)
     try:
@@ -39,7 +50,16 @@ def interruptible() -> Iterator[None]:
         _received.append(signal.SIGINT)
         raise Interrupted from None
     finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
         _ignore()
+
+
+def _is_logging(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_code.co_filename == logging.__file__:
+            return True
+        frame = frame.f_back
+    return False
 
 
 def interrupted_by() -> int | None:

@@ -48,6 +48,36 @@ def test_demo_tells_what_it_did(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+IN_THE_MIDDLE_OF_LOGGING = """
+import logging, os, signal
+from definitions.interruption import Interrupted, interruptible
+
+class Interrupting(logging.Handler):
+    def emit(self, record):
+        os.kill(os.getpid(), signal.SIGINT)
+        for _ in range(1000):  # where the exception would come
+            pass
+        print("logged", flush=True)
+
+logging.getLogger().addHandler(Interrupting())
+try:
+    with interruptible():
+        logging.warning("now")
+        signal.pause()
+        signal.pause()
+except Interrupted:
+    print("interrupted", flush=True)
+"""
+
+
+def test_interrupted_in_the_middle_of_logging() -> None:
+    """It ends a moment later: an exception there would leave the lock of logging taken."""
+    done = subprocess.run(
+        [sys.executable, "-c", IN_THE_MIDDLE_OF_LOGGING], capture_output=True, text=True
+    )
+    assert done.stdout.split() == ["logged", "interrupted"], done.stderr
+
+
 @pytest.mark.parametrize(
     ("number", "line", "times"),
     [
