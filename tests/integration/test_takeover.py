@@ -42,6 +42,18 @@ def listed(client: SpcsClient, schema: str) -> Sequence[JobRecord]:
     return client.list(database="LAB", schema=schema)
 
 
+def uneven(gate: Path) -> dg.AssetsDefinition:
+    """Return asset ``a``: p1 is made at once, p2 when the gate is there."""
+
+    @spcs_job_asset(name="a", **IN_ONE_RUN)
+    def job(context: dg.AssetExecutionContext) -> JobRequest:
+        """A job of the test."""
+        wait = f"while [ ! -e {gate} ]; do sleep 0.1; done"
+        return script_request("true" if context.partition_key == "p1" else wait)
+
+    return job
+
+
 @dg.asset(deps=["a"], partitions_def=PARTITIONS)
 def downstream() -> None:
     """Is built in the run that makes ``a``."""
@@ -130,14 +142,7 @@ def test_one_of_the_partitions_that_the_sensor_took_over(
     locate: Locate, client: SpcsClient, schema: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The step's result would be recorded for the whole range: then it is not the run's at all."""
-
-    @spcs_job_asset(name="a", **IN_ONE_RUN)
-    def job(context: dg.AssetExecutionContext) -> JobRequest:
-        """A job of the test."""
-        wait = f"while [ ! -e {tmp_path / 'go'} ]; do sleep 0.1; done"
-        return script_request("true" if context.partition_key == "p1" else wait)
-
-    location = locate(job, downstream)
+    location = locate(uneven(tmp_path / "go"), downstream)
     wait = step_module.wait_and_stream
 
     def statuses() -> list[str]:
@@ -193,14 +198,7 @@ def test_partition_that_waits_for_the_others_is_not_taken_over(
     locate: Locate, tmp_path: Path
 ) -> None:
     """What the run builds from all of them needs it; however long the others take."""
-
-    @spcs_job_asset(name="a", **IN_ONE_RUN)
-    def job(context: dg.AssetExecutionContext) -> JobRequest:
-        """A job of the test."""
-        wait = f"while [ ! -e {tmp_path / 'go'} ]; do sleep 0.1; done"
-        return script_request("true" if context.partition_key == "p1" else wait)
-
-    location = locate(job, downstream)
+    location = locate(uneven(tmp_path / "go"), downstream)
     outcome: list[bool] = []
     run = threading.Thread(
         target=lambda: outcome.append(location.run("a", "downstream", tags=RANGE).success)
