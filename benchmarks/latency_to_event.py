@@ -18,8 +18,8 @@ from benchmarks.location_settings import LocationSettings
 from benchmarks.sensor_loop import SensorLoop
 from benchmarks.table import Bar, Table, say
 from dagster_spcs import JobName, SpcsClient, Submission, build_spcs_job_asset
-from dagster_spcs.events import JOB_NAME
-from dagster_spcs.identity import JobIdentity
+from dagster_spcs.event_log.events import JOB_NAME
+from dagster_spcs.jobs.identity import JobIdentity
 
 _ALLOWANCE_SECONDS = 2
 _DAEMON_SECONDS = 5

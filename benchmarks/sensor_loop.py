@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 
 from dagster_spcs import SpcsJobResource, build_spcs_polling_sensor
-from dagster_spcs.reports import MetadataSource
+from dagster_spcs.jobs.gather import MetadataSource
 
 
 class SensorLoop:

@@ -12,8 +12,8 @@ from benchmarks import account
 from benchmarks.emulator_process import Account
 from benchmarks.table import Bar, Table, say
 from dagster_spcs import JobName, JobStatus, SpcsClient, Submission
-from dagster_spcs.identity import JobIdentity
-from dagster_spcs.statements import execute_job_service
+from dagster_spcs.jobs.identity import JobIdentity
+from dagster_spcs.spcs.statements import execute_job_service
 
 _TIMES_FASTER = 8
 _LONGEST_SERIES_SECONDS = 20.0

@@ -19,12 +19,12 @@ from benchmarks.emulator_process import Account
 from benchmarks.sensor_loop import SensorLoop
 from benchmarks.table import Bar, Table, say
 from dagster_spcs import JobStatus, SpcsJobResource, build_spcs_job_asset
-from dagster_spcs.cursor import Cursor
 from dagster_spcs.emulator import PlantedJob, SentStatement
-from dagster_spcs.events import LOG
-from dagster_spcs.identity import JobIdentity
-from dagster_spcs.reports import MetadataSource
-from dagster_spcs.statements import MAX_LISTED
+from dagster_spcs.event_log.events import LOG
+from dagster_spcs.jobs.gather import MetadataSource
+from dagster_spcs.jobs.identity import JobIdentity
+from dagster_spcs.sensor.cursor import Cursor
+from dagster_spcs.spcs.statements import MAX_LISTED
 
 ASSETS = [f"planted_{number}" for number in range(10)]
 LINE = "planted line of"

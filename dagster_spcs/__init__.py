@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dagster_spcs.assets import build_spcs_job_asset, spcs_job_asset
-    from dagster_spcs.client import SpcsClient, Submission, Submitted
     from dagster_spcs.components import SpcsJobComponent, SpcsPollingSensorComponent
     from dagster_spcs.errors import (
         AuthenticationFailed,
@@ -27,10 +26,13 @@ if TYPE_CHECKING:
         SubmissionFailed,
         UnexpectedAnswer,
     )
-    from dagster_spcs.groups import spcs_job_multi_asset
-    from dagster_spcs.names import JobName
+    from dagster_spcs.multi_assets import spcs_job_multi_asset
     from dagster_spcs.pipes_client import PipesSpcsClient, PipesSpcsLogReader
-    from dagster_spcs.records import (
+    from dagster_spcs.polling_sensor import build_spcs_polling_sensor
+    from dagster_spcs.resource import SpcsJobResource
+    from dagster_spcs.spcs.client import SpcsClient, Submission, Submitted
+    from dagster_spcs.spcs.names import JobName
+    from dagster_spcs.spcs.records import (
         ContainerRecord,
         EventRecord,
         HistoryRecord,
@@ -40,9 +42,8 @@ if TYPE_CHECKING:
         LogLine,
         MetricRecord,
     )
-    from dagster_spcs.request import JobRequest, SpecTemplate, StageFile
-    from dagster_spcs.resource import SpcsJobResource
-    from dagster_spcs.sensors import build_spcs_polling_sensor
+    from dagster_spcs.spcs.request import JobRequest, SpecTemplate, StageFile
+    from dagster_spcs.spcs.status import JobStatus
     from dagster_spcs.spec import (
         BlockConfig,
         Capabilities,
@@ -67,7 +68,6 @@ if TYPE_CHECKING:
         Volume,
         VolumeMount,
     )
-    from dagster_spcs.status import JobStatus
 
 __version__ = "0.1.0"
 
@@ -141,7 +141,7 @@ __all__ = [
 
 _NAMES_BY_MODULE = {
     "assets": ("build_spcs_job_asset", "spcs_job_asset"),
-    "client": ("SpcsClient", "Submission", "Submitted"),
+    "spcs.client": ("SpcsClient", "Submission", "Submitted"),
     "components": ("SpcsJobComponent", "SpcsPollingSensorComponent"),
     "errors": (
         "AuthenticationFailed",
@@ -163,10 +163,10 @@ _NAMES_BY_MODULE = {
         "SubmissionFailed",
         "UnexpectedAnswer",
     ),
-    "groups": ("spcs_job_multi_asset",),
-    "names": ("JobName",),
+    "multi_assets": ("spcs_job_multi_asset",),
+    "spcs.names": ("JobName",),
     "pipes_client": ("PipesSpcsClient", "PipesSpcsLogReader"),
-    "records": (
+    "spcs.records": (
         "ContainerRecord",
         "EventRecord",
         "HistoryRecord",
@@ -176,9 +176,9 @@ _NAMES_BY_MODULE = {
         "LogLine",
         "MetricRecord",
     ),
-    "request": ("JobRequest", "SpecTemplate", "StageFile"),
+    "spcs.request": ("JobRequest", "SpecTemplate", "StageFile"),
     "resource": ("SpcsJobResource",),
-    "sensors": ("build_spcs_polling_sensor",),
+    "polling_sensor": ("build_spcs_polling_sensor",),
     "spec": (
         "BlockConfig",
         "Capabilities",
@@ -203,7 +203,7 @@ _NAMES_BY_MODULE = {
         "Volume",
         "VolumeMount",
     ),
-    "status": ("JobStatus",),
+    "spcs.status": ("JobStatus",),
 }
 _MODULES = {name: module for module, names in _NAMES_BY_MODULE.items() for name in names}
 

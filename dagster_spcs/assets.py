@@ -7,10 +7,10 @@ from typing import Any
 import dagster as dg
 
 from dagster_spcs.definition import call, define, job_asset_spec
-from dagster_spcs.launch import Overlap
-from dagster_spcs.modes import Mode
-from dagster_spcs.request import JobRequest
-from dagster_spcs.step import JobStep
+from dagster_spcs.jobs.submission import Overlap
+from dagster_spcs.run.execution import JobStep
+from dagster_spcs.run.mode import Mode
+from dagster_spcs.spcs.request import JobRequest
 
 JobFunction = Callable[..., JobRequest]
 

@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal
 import dagster as dg
 
 from dagster_spcs.assets import spcs_job_asset
-from dagster_spcs.partition_variables import with_partition_variables
-from dagster_spcs.request import JobRequest, SpecTemplate, StageFile
-from dagster_spcs.sensors import build_spcs_polling_sensor
+from dagster_spcs.polling_sensor import build_spcs_polling_sensor
+from dagster_spcs.run.partition_variables import with_partition_variables
+from dagster_spcs.spcs.request import JobRequest, SpecTemplate, StageFile
 from dagster_spcs.spec import ServiceSpec
 
 _FORMS = ("spec", "spec_file", "stage_file", "template", "template_stage_file")

@@ -6,9 +6,9 @@ from typing import Any
 
 import dagster as dg
 
-from dagster_spcs import events
-from dagster_spcs.names import qualified
-from dagster_spcs.step import JobStep
+from dagster_spcs.event_log import events
+from dagster_spcs.run.execution import JobStep
+from dagster_spcs.spcs.names import qualified
 
 _KINDS = {"snowflake", "container"}
 

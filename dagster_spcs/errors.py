@@ -28,12 +28,12 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from dagster_spcs.status import JobStatus
+from dagster_spcs.spcs.status import JobStatus
 
 if TYPE_CHECKING:
-    from dagster_spcs.client import Submitted
-    from dagster_spcs.names import JobName
-    from dagster_spcs.records import JobRecord
+    from dagster_spcs.spcs.client import Submitted
+    from dagster_spcs.spcs.names import JobName
+    from dagster_spcs.spcs.records import JobRecord
 
 
 class SpcsError(Exception):

@@ -9,18 +9,18 @@ from typing import Any, cast
 import dagster as dg
 from dagster_pipes import PIPES_PROTOCOL_VERSION
 
-from dagster_spcs import events
-from dagster_spcs.client import SpcsClient
 from dagster_spcs.errors import JobFailed, ObjectNotFound, SpcsError
-from dagster_spcs.launch import LaunchedJob, Place, PlannedJob, launch, name_of
-from dagster_spcs.logtext import plain
-from dagster_spcs.names import JobName
-from dagster_spcs.pipes_context import MESSAGES, tell, with_environment
-from dagster_spcs.records import JobRecord
-from dagster_spcs.reports import JobReport, ran_out_of_time
-from dagster_spcs.request import JobRequest
+from dagster_spcs.event_log import events
+from dagster_spcs.jobs.gather import JobReport, ran_out_of_time
+from dagster_spcs.jobs.log_text import plain
+from dagster_spcs.jobs.submission import LaunchedJob, Place, PlannedJob, launch, name_of
+from dagster_spcs.pipes.context import MESSAGES, tell, with_environment
 from dagster_spcs.resource import SpcsJobResource
-from dagster_spcs.waiting import compute_log, gather_whole, wait_and_stream
+from dagster_spcs.run.waiting import compute_log, gather_whole, wait_and_stream
+from dagster_spcs.spcs.client import SpcsClient
+from dagster_spcs.spcs.names import JobName
+from dagster_spcs.spcs.records import JobRecord
+from dagster_spcs.spcs.request import JobRequest
 
 _FAILURE_LOG_BYTES = 2_000
 

@@ -6,10 +6,10 @@ from typing import Any, Literal
 import dagster as dg
 from pydantic import Field
 
-from dagster_spcs.client import PATIENCE_SECONDS, SpcsClient
 from dagster_spcs.errors import InvalidName, SpcsError
-from dagster_spcs.names import JobName, choose_job_name, split_name
-from dagster_spcs.reports import MetadataSource
+from dagster_spcs.jobs.gather import MetadataSource
+from dagster_spcs.spcs.client import PATIENCE_SECONDS, SpcsClient
+from dagster_spcs.spcs.names import JobName, choose_job_name, split_name
 
 NETWORK_TIMEOUT_SECONDS = 20
 """How long the connector repeats a request that is not answered, unless told otherwise."""
@@ -130,7 +130,7 @@ class SpcsJobResource(dg.ConfigurableResource[Any]):
         ``patience_seconds`` while the account cannot be reached, and ``on_retry`` is told why.
         """
         # Imported here because the connector is costly and most processes never connect.
-        from dagster_spcs.session import SnowflakeSession
+        from dagster_spcs.spcs.session import SnowflakeSession
 
         if not hasattr(self.snowflake, "get_connection"):
             raise TypeError(

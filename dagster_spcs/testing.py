@@ -18,7 +18,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from dagster_spcs.statements import Statement
+from dagster_spcs.spcs.statements import Statement
 
 Rows = Sequence[Mapping[str, Any]]
 Answer = Rows | Exception | Callable[[Statement], Rows]

@@ -106,7 +106,7 @@ class Demo:
                     import dagster as dg
 
                     from dagster_spcs import SpcsClient
-                    from dagster_spcs.session import SnowflakeSession
+                    from dagster_spcs.spcs.session import SnowflakeSession
                     from definitions.definitions import defs
                     from definitions.sql import Warehouse
                 end_if_interrupted()
@@ -193,7 +193,7 @@ class Demo:
         instance: "dg.DagsterInstance",
         submission: Submission,
     ) -> int:
-        from dagster_spcs import events
+        from dagster_spcs.event_log import events
         from definitions import sql
 
         recorded = {asset: _metadata(instance, asset) for asset in JOB_ASSETS}
@@ -319,7 +319,7 @@ def _connection(emulator: "Emulator") -> "closing[SnowflakeConnection]":
 
 
 def _jobs(client: "SpcsClient") -> dict[str, "JobRecord"]:
-    from dagster_spcs.identity import JobIdentity
+    from dagster_spcs.jobs.identity import JobIdentity
 
     found = {}
     for job in client.list(database=settings.DATABASE, schema=settings.SCHEMA):

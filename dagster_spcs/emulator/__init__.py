@@ -5,15 +5,24 @@
     with Emulator(images=[("/db/schema/repo/image", Path("image"))]) as emulator:
         snowflake.connector.connect(**emulator.connection_parameters())
 
-Needs the extra ``dagster-spcs[emulator]``.
+Here: ``wire`` (HTTP and sessions), ``sql`` (words, answers, fakesnow), ``statements`` (a handler
+each), ``account`` (what exists) and ``containers`` (local processes). Not here: anything of the
+core but its statuses, so that a mistake in one is not cancelled by the same mistake in the other.
+
+Read ``wire.routes`` first. Needs the extra ``dagster-spcs[emulator]``.
 """
 
-from dagster_spcs.emulator.account import Settings
-from dagster_spcs.emulator.faults import Fault, Faults
-from dagster_spcs.emulator.images import UnreadableImage
-from dagster_spcs.emulator.planted import PlantedJob
-from dagster_spcs.emulator.server import CONNECTION_NAME, CannotListen, DataFolderInUse, Emulator
-from dagster_spcs.emulator.statement_log import SentStatement
+from dagster_spcs.emulator.account.account import Settings
+from dagster_spcs.emulator.account.faults import Fault, Faults
+from dagster_spcs.emulator.account.planted import PlantedJob
+from dagster_spcs.emulator.containers.images import UnreadableImage
+from dagster_spcs.emulator.wire.server import (
+    CONNECTION_NAME,
+    CannotListen,
+    DataFolderInUse,
+    Emulator,
+)
+from dagster_spcs.emulator.wire.statement_log import SentStatement
 
 __all__ = [
     "CONNECTION_NAME",

@@ -1,4 +1,7 @@
-"""The service specification, as far as jobs may use it."""
+"""The service specification, as far as jobs may use it, as typed objects.
+
+Not here: I/O, SQL, Dagster. Read ``service`` first.
+"""
 
 from dagster_spcs.spec.container import (
     Container,

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from dagster_spcs import events
 from dagster_spcs.emulator import Emulator
+from dagster_spcs.event_log import events
 from tests.acceptance.dagster_web import DagsterWeb, dagster_dev, wait_for
 from tests.support.emulators import new_emulator, open_lab
 

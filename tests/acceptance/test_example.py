@@ -8,8 +8,8 @@ import pytest
 import snowflake.connector
 from playwright.sync_api import Page, expect, sync_playwright
 
-from dagster_spcs import events
 from dagster_spcs.emulator import Emulator
+from dagster_spcs.event_log import events
 from definitions import local, settings
 from tests.acceptance.dagster_web import DagsterWeb, dagster_dev, wait_for
 

@@ -8,7 +8,7 @@ import pytest
 from snowflake.connector.errors import ProgrammingError
 
 from dagster_spcs.emulator import Emulator
-from dagster_spcs.sqltext import quote_literal
+from dagster_spcs.spcs.sql_text import quote_literal
 from tests.support.emulators import (
     POOL,
     SHELL,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dagster_spcs.emulator import Emulator
-from dagster_spcs.emulator.images import Image, read_build_context
+from dagster_spcs.emulator.containers.images import Image, read_build_context
 from tests.support.emulators import Lab, new_emulator, open_lab
 
 

@@ -15,9 +15,9 @@ from snowflake.connector.errors import Error, ProgrammingError
 
 from dagster_spcs.emulator import Emulator, Faults, PlantedJob, SentStatement
 from dagster_spcs.errors import ConnectionFailed
-from dagster_spcs.session import SnowflakeSession
-from dagster_spcs.statements import Statement
-from dagster_spcs.status import JobStatus
+from dagster_spcs.spcs.session import SnowflakeSession
+from dagster_spcs.spcs.statements import Statement
+from dagster_spcs.spcs.status import JobStatus
 from tests.support.emulators import POOL, Lab, connect, new_emulator, new_name, open_lab, until
 
 

@@ -4,8 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from dagster_spcs.emulator.images import Image, Images, UnreadableImage, read_build_context
-from dagster_spcs.emulator.processes import CannotStart, command_line
+from dagster_spcs.emulator.containers.images import (
+    Image,
+    Images,
+    UnreadableImage,
+    read_build_context,
+)
+from dagster_spcs.emulator.containers.processes import CannotStart, command_line
 from tests.support.emulators import build_context
 
 

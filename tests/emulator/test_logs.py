@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dagster_spcs.emulator.logs import MAX_LINE, ContainerLog
+from dagster_spcs.emulator.containers.logs import MAX_LINE, ContainerLog
 
 FAR = 1 << 30
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dagster_spcs.emulator.pools import ComputePool, Place
+from dagster_spcs.emulator.account.pools import ComputePool, Place
 
 GIB = Decimal(1)
 

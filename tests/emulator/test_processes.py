@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from dagster_spcs.emulator import processes
-from dagster_spcs.emulator.images import Image
-from dagster_spcs.emulator.logs import ContainerLog
-from dagster_spcs.emulator.processes import CannotStart, ContainerProcess, command_line
+from dagster_spcs.emulator.containers import processes
+from dagster_spcs.emulator.containers.images import Image
+from dagster_spcs.emulator.containers.logs import ContainerLog
+from dagster_spcs.emulator.containers.processes import CannotStart, ContainerProcess, command_line
 from tests.support.emulators import DEADLINE_SECONDS, is_gone, until
 
 ENV = {"PATH": "/usr/bin:/bin", "GREETING": "hello"}

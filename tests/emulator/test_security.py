@@ -14,7 +14,7 @@ import snowflake.connector
 from snowflake.connector.errors import DatabaseError
 
 from dagster_spcs.emulator import CONNECTION_NAME, CannotListen, Emulator, Faults
-from dagster_spcs.emulator.wire import Wire
+from dagster_spcs.emulator.wire.routes import Wire
 from tests.support.emulators import Lab, connect, new_emulator, open_lab, until
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from dagster_spcs.emulator.answers import SqlError
-from dagster_spcs.emulator.specification import parse, render
+from dagster_spcs.emulator.containers.specification import parse, render
+from dagster_spcs.emulator.sql.answers import SqlError
 
 
 def spec(*containers: Any, **fields: Any) -> str:

@@ -4,8 +4,8 @@ import itertools
 
 import pytest
 
-from dagster_spcs.emulator.states import MOVES, may_move, reachable
-from dagster_spcs.status import JobStatus
+from dagster_spcs.emulator.account.states import MOVES, may_move, reachable
+from dagster_spcs.spcs.status import JobStatus
 
 S = JobStatus
 JOB_STATUSES = [

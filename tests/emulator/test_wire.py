@@ -13,7 +13,8 @@ import pytest
 from snowflake.connector import DictCursor
 from snowflake.connector.errors import DatabaseError, ProgrammingError
 
-from dagster_spcs.emulator import Emulator, wire
+from dagster_spcs.emulator import Emulator
+from dagster_spcs.emulator.wire import routes as wire
 from tests.support.emulators import (
     POOL,
     Lab,

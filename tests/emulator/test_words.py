@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dagster_spcs.emulator.answers import SqlError
-from dagster_spcs.emulator.words import Kind, Words, leading_words, tokenize
-from dagster_spcs.sqltext import quote_literal
+from dagster_spcs.emulator.sql.answers import SqlError
+from dagster_spcs.emulator.sql.words import Kind, Words, leading_words, tokenize
+from dagster_spcs.spcs.sql_text import quote_literal
 
 SQL_LIKE = st.lists(
     st.one_of(

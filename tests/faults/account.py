@@ -7,9 +7,9 @@ from pathlib import Path
 
 import dagster as dg
 
-from dagster_spcs import events
 from dagster_spcs.emulator import Emulator
-from dagster_spcs.recorded import asset_events
+from dagster_spcs.event_log import events
+from dagster_spcs.event_log.ledger import asset_events
 from tests.support.emulators import POOL, SHELL, Lab
 
 

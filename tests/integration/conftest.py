@@ -17,8 +17,8 @@ from dagster_spcs import (
     build_spcs_polling_sensor,
     spcs_job_asset,
 )
-from dagster_spcs.client import SpcsClient
 from dagster_spcs.emulator import Emulator
+from dagster_spcs.spcs.client import SpcsClient
 from tests.support.emulators import POOL, SHELL, new_emulator, open_lab
 
 logging.getLogger("dagster").setLevel(logging.ERROR)

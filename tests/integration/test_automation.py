@@ -12,8 +12,8 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from dagster_spcs import events
-from dagster_spcs.client import SpcsClient
+from dagster_spcs.event_log import events
+from dagster_spcs.spcs.client import SpcsClient
 from tests.integration.conftest import Location, script_asset
 from tests.support.emulators import DEADLINE_SECONDS
 

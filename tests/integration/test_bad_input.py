@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from dagster_spcs import events
 from dagster_spcs.emulator import Emulator
+from dagster_spcs.event_log import events
 from tests.integration.conftest import Location, requested_asset, script_asset, script_request
 
 Locate = Callable[..., Location]

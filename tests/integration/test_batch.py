@@ -15,12 +15,12 @@ from dagster_spcs import (
     ResourceAmounts,
     Resources,
     ServiceSpec,
-    events,
     spcs_job_asset,
 )
-from dagster_spcs.client import SpcsClient
 from dagster_spcs.emulator import Emulator
-from dagster_spcs.status import JobStatus
+from dagster_spcs.event_log import events
+from dagster_spcs.spcs.client import SpcsClient
+from dagster_spcs.spcs.status import JobStatus
 from tests.integration.conftest import Location, requested_asset, script_request
 from tests.support.emulators import SHELL, open_lab, until
 
@@ -172,7 +172,7 @@ def test_terminated_run_ends_the_instances_that_work_on(
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("dagster_spcs.step.gather_whole", interrupt)
+    monkeypatch.setattr("dagster_spcs.run.execution.gather_whole", interrupt)
     assert not location.run("a", tags=RANGE).success
 
     [job] = client.list(database="LAB", schema=schema)

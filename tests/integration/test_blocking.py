@@ -12,15 +12,16 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from dagster_spcs import JobRequest, events, spcs_job_asset
-from dagster_spcs.client import SpcsClient, Submission
+from dagster_spcs import JobRequest, spcs_job_asset
 from dagster_spcs.emulator import Emulator
 from dagster_spcs.errors import ConnectionFailed
-from dagster_spcs.identity import JobIdentity
-from dagster_spcs.names import JobName
-from dagster_spcs.records import JobRecord
+from dagster_spcs.event_log import events
+from dagster_spcs.jobs.identity import JobIdentity
 from dagster_spcs.resource import SpcsJobResource
-from dagster_spcs.status import JobStatus
+from dagster_spcs.spcs.client import SpcsClient, Submission
+from dagster_spcs.spcs.names import JobName
+from dagster_spcs.spcs.records import JobRecord
+from dagster_spcs.spcs.status import JobStatus
 from tests.integration.conftest import (
     Location,
     requested_asset,
@@ -161,7 +162,9 @@ def test_job_dropped_while_its_run_is_alive_is_told_when_the_run_is_not(
 ) -> None:
     """It is left to its run, and not forgotten over that, whether the run ends or hangs."""
     for each in ("HOSTS_DIFFER_BY", "ACCOUNT_DIFFERS_BY"):
-        monkeypatch.setattr(f"dagster_spcs.tick.{each}", timedelta())  # as if it was long ago
+        monkeypatch.setattr(
+            f"dagster_spcs.sensor.tick.{each}", timedelta()
+        )  # as if it was long ago
     location = locate(script_asset("a", "true"))
     location.tick()
     run, name = start_beside(location, client, resource, "sleep 60", blocking=blocking)
@@ -413,7 +416,7 @@ def test_lines_of_containers_that_are_not_followed_come_at_the_end(
     locate: Locate, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Only so many logs are followed; of the others the last lines are printed, each once."""
-    monkeypatch.setattr("dagster_spcs.waiting.MOST_FOLLOWED", 2)
+    monkeypatch.setattr("dagster_spcs.run.waiting.MOST_FOLLOWED", 2)
     keys = [f"p{number}" for number in range(5)]
     location = locate(
         script_asset(

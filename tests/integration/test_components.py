@@ -8,10 +8,11 @@ import dagster as dg
 import pytest
 import yaml
 
-from dagster_spcs import SpcsJobComponent, SpcsPollingSensorComponent, events
-from dagster_spcs.client import SpcsClient
+from dagster_spcs import SpcsJobComponent, SpcsPollingSensorComponent
 from dagster_spcs.emulator import Emulator
 from dagster_spcs.errors import InvalidSpecification
+from dagster_spcs.event_log import events
+from dagster_spcs.spcs.client import SpcsClient
 from tests.integration.conftest import Location
 from tests.support.emulators import POOL, SHELL, open_lab
 

@@ -8,10 +8,11 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from dagster_spcs import SpcsJobResource, events
+from dagster_spcs import SpcsJobResource
 from dagster_spcs.emulator import Emulator, PlantedJob, SentStatement
-from dagster_spcs.identity import JobIdentity
-from dagster_spcs.status import JobStatus
+from dagster_spcs.event_log import events
+from dagster_spcs.jobs.identity import JobIdentity
+from dagster_spcs.spcs.status import JobStatus
 from tests.integration.conftest import Location, script_asset, snowflake_resource
 from tests.support.emulators import POOL, until
 

@@ -8,13 +8,14 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from dagster_spcs import ConnectionFailed, JobRequest, SpcsJobResource, events, spcs_job_asset
-from dagster_spcs import tick as tick_module
-from dagster_spcs.client import SpcsClient
+from dagster_spcs import ConnectionFailed, JobRequest, SpcsJobResource, spcs_job_asset
 from dagster_spcs.emulator import Emulator
-from dagster_spcs.identity import JobIdentity
-from dagster_spcs.names import JobName
-from dagster_spcs.status import JobStatus
+from dagster_spcs.event_log import events
+from dagster_spcs.jobs.identity import JobIdentity
+from dagster_spcs.sensor import tick as tick_module
+from dagster_spcs.spcs.client import SpcsClient
+from dagster_spcs.spcs.names import JobName
+from dagster_spcs.spcs.status import JobStatus
 from tests.integration.conftest import (
     Location,
     requested_asset,

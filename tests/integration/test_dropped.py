@@ -10,16 +10,17 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from dagster_spcs import JobRequest, SpcsJobResource, events, spcs_job_asset
-from dagster_spcs import cursor as cursor_module
-from dagster_spcs import dropped as dropped_module
-from dagster_spcs import tick as tick_module
-from dagster_spcs.client import SpcsClient, Submission
+from dagster_spcs import JobRequest, SpcsJobResource, spcs_job_asset
 from dagster_spcs.emulator import Emulator
 from dagster_spcs.errors import UnexpectedAnswer
-from dagster_spcs.names import JobName
-from dagster_spcs.records import HistoryRecord
-from dagster_spcs.status import JobStatus
+from dagster_spcs.event_log import events
+from dagster_spcs.sensor import cursor as cursor_module
+from dagster_spcs.sensor import dropped as dropped_module
+from dagster_spcs.sensor import tick as tick_module
+from dagster_spcs.spcs.client import SpcsClient, Submission
+from dagster_spcs.spcs.names import JobName
+from dagster_spcs.spcs.records import HistoryRecord
+from dagster_spcs.spcs.status import JobStatus
 from tests.integration.conftest import Location, requested_asset, script_asset, script_request
 from tests.integration.test_blocking import start_beside
 from tests.support.emulators import POOL, until

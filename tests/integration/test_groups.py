@@ -8,10 +8,11 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from dagster_spcs import JobRequest, events, spcs_job_multi_asset
-from dagster_spcs.client import SpcsClient
+from dagster_spcs import JobRequest, spcs_job_multi_asset
 from dagster_spcs.emulator import Emulator
+from dagster_spcs.event_log import events
 from dagster_spcs.resource import SpcsJobResource
+from dagster_spcs.spcs.client import SpcsClient
 from tests.integration.conftest import Location, script_asset, script_request, snowflake_resource
 from tests.support.emulators import POOL, until
 

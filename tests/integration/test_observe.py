@@ -6,8 +6,8 @@ from datetime import timedelta
 import dagster as dg
 import pytest
 
-from dagster_spcs import events
 from dagster_spcs.emulator import Emulator
+from dagster_spcs.event_log import events
 from tests.integration.conftest import Location, script_asset
 from tests.support.emulators import Lab, connect, container, execute_job, spec_of
 

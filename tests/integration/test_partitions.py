@@ -9,18 +9,13 @@ import dagster as dg
 import pytest
 from dagster_snowflake import SnowflakeResource
 
-from dagster_spcs import (
-    JobRequest,
-    SpcsJobResource,
-    build_spcs_polling_sensor,
-    events,
-    spcs_job_asset,
-)
-from dagster_spcs.client import SpcsClient, Submission
+from dagster_spcs import JobRequest, SpcsJobResource, build_spcs_polling_sensor, spcs_job_asset
 from dagster_spcs.emulator import Emulator
-from dagster_spcs.identity import JobIdentity
-from dagster_spcs.names import JobName
-from dagster_spcs.records import JobRecord
+from dagster_spcs.event_log import events
+from dagster_spcs.jobs.identity import JobIdentity
+from dagster_spcs.spcs.client import SpcsClient, Submission
+from dagster_spcs.spcs.names import JobName
+from dagster_spcs.spcs.records import JobRecord
 from tests.integration.conftest import Location, script_asset, script_request
 from tests.support.emulators import POOL, until
 

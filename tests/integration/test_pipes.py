@@ -14,10 +14,10 @@ from dagster_spcs import (
     ServiceSpec,
     SpcsJobResource,
     StageFile,
-    events,
 )
-from dagster_spcs.client import SpcsClient
 from dagster_spcs.emulator import Emulator
+from dagster_spcs.event_log import events
+from dagster_spcs.spcs.client import SpcsClient
 from tests.integration.conftest import Location, requested_asset, snowflake_resource
 from tests.support.emulators import POOL, PYTHON, open_lab
 

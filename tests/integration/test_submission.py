@@ -19,15 +19,15 @@ from dagster_spcs import (
     StatementError,
     Submission,
     SubmissionFailed,
-    events,
     spcs_job_asset,
     spcs_job_multi_asset,
 )
-from dagster_spcs.client import SpcsClient
 from dagster_spcs.emulator import Emulator
-from dagster_spcs.launch import Place, PlannedJob, launch
-from dagster_spcs.session import SnowflakeSession
-from dagster_spcs.statements import Statement
+from dagster_spcs.event_log import events
+from dagster_spcs.jobs.submission import Place, PlannedJob, launch
+from dagster_spcs.spcs.client import SpcsClient
+from dagster_spcs.spcs.session import SnowflakeSession
+from dagster_spcs.spcs.statements import Statement
 from tests.integration.conftest import (
     Location,
     requested_asset,

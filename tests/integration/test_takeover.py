@@ -9,12 +9,13 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from dagster_spcs import JobRequest, events, spcs_job_asset
-from dagster_spcs import step as step_module
-from dagster_spcs.client import SpcsClient
-from dagster_spcs.records import JobRecord
+from dagster_spcs import JobRequest, spcs_job_asset
+from dagster_spcs.event_log import events
 from dagster_spcs.resource import SpcsJobResource
-from dagster_spcs.status import JobStatus
+from dagster_spcs.run import execution as step_module
+from dagster_spcs.spcs.client import SpcsClient
+from dagster_spcs.spcs.records import JobRecord
+from dagster_spcs.spcs.status import JobStatus
 from tests.integration.conftest import Location, script_asset, script_request
 from tests.integration.test_blocking import start_beside
 from tests.integration.test_dropped import pass_time

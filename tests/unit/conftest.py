@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import settings
 
-from dagster_spcs.client import SpcsClient
+from dagster_spcs.spcs.client import SpcsClient
 from dagster_spcs.testing import InMemorySession
 
 # A deadline would be a bound on the machine's speed, not on the program.

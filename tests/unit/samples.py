@@ -5,11 +5,11 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from dagster_spcs.identity import JobIdentity
-from dagster_spcs.launch import Place, PlannedJob
-from dagster_spcs.names import JobName
-from dagster_spcs.records import ContainerRecord, JobRecord
-from dagster_spcs.request import JobRequest
+from dagster_spcs.jobs.identity import JobIdentity
+from dagster_spcs.jobs.submission import Place, PlannedJob
+from dagster_spcs.spcs.names import JobName
+from dagster_spcs.spcs.records import ContainerRecord, JobRecord
+from dagster_spcs.spcs.request import JobRequest
 from dagster_spcs.spec import Container, ServiceSpec
 
 NOON = datetime(2026, 1, 1, 12, 0, 0, tzinfo=timezone.utc)

@@ -4,7 +4,6 @@ import threading
 
 import pytest
 
-from dagster_spcs.client import LOG_BATCH, SpcsClient, Submission
 from dagster_spcs.errors import (
     AuthenticationFailed,
     ConnectionFailed,
@@ -18,10 +17,11 @@ from dagster_spcs.errors import (
     SubmissionFailed,
     UnexpectedAnswer,
 )
-from dagster_spcs.names import JobName
-from dagster_spcs.records import JobLog, TableFacts
-from dagster_spcs.statements import Statement
-from dagster_spcs.status import JobStatus
+from dagster_spcs.spcs.client import LOG_BATCH, SpcsClient, Submission
+from dagster_spcs.spcs.names import JobName
+from dagster_spcs.spcs.records import JobLog, TableFacts
+from dagster_spcs.spcs.statements import Statement
+from dagster_spcs.spcs.status import JobStatus
 from dagster_spcs.testing import InMemorySession
 
 from .samples import (

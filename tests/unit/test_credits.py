@@ -2,7 +2,7 @@
 
 import pytest
 
-from dagster_spcs.credits import CREDITS_PER_NODE_HOUR, estimated_credits
+from dagster_spcs.jobs.credits import CREDITS_PER_NODE_HOUR, estimated_credits
 
 
 @pytest.mark.parametrize(

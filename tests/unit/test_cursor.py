@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from dagster_spcs.clocks import LISTED_WITHIN
-from dagster_spcs.cursor import (
+from dagster_spcs.jobs.identity import JobIdentity
+from dagster_spcs.sensor.cursor import (
     Cursor,
     mark,
     one_is_missing,
@@ -18,9 +18,9 @@ from dagster_spcs.cursor import (
     searched_from,
     settle,
 )
-from dagster_spcs.identity import JobIdentity
-from dagster_spcs.names import JobName
-from dagster_spcs.records import JobRecord
+from dagster_spcs.spcs.clocks import LISTED_WITHIN
+from dagster_spcs.spcs.names import JobName
+from dagster_spcs.spcs.records import JobRecord
 
 from .samples import at, job, name
 

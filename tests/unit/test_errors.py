@@ -6,7 +6,7 @@ import pytest
 
 import dagster_spcs
 from dagster_spcs import errors
-from dagster_spcs.names import JobName
+from dagster_spcs.spcs.names import JobName
 
 from .samples import job, name
 

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dagster_spcs import events
-from dagster_spcs.identity import JobIdentity
-from dagster_spcs.records import HistoryRecord, JobLog, LogLine, TableFacts
-from dagster_spcs.reports import JobReport
+from dagster_spcs.event_log import events
+from dagster_spcs.jobs.gather import JobReport
+from dagster_spcs.jobs.identity import JobIdentity
+from dagster_spcs.spcs.records import HistoryRecord, JobLog, LogLine, TableFacts
 
 from .samples import AWKWARD_TEXT, NOON, at, container, history_row, identity, job, name
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dagster_spcs.identity import MAX_COMMENT, JobIdentity
+from dagster_spcs.jobs.identity import MAX_COMMENT, JobIdentity
 
 from .samples import ANY_TEXT, AWKWARD_TEXT, NOON, at, identity
 

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dagster_spcs.client import SpcsClient
 from dagster_spcs.errors import (
     InvalidName,
     JobNameInUse,
@@ -16,10 +15,11 @@ from dagster_spcs.errors import (
     SpcsError,
     SubmissionFailed,
 )
-from dagster_spcs.identity import JobIdentity
-from dagster_spcs.launch import Place, asset_prefix, in_flight, launch, name_of
-from dagster_spcs.names import JobName
-from dagster_spcs.statements import Statement
+from dagster_spcs.jobs.identity import JobIdentity
+from dagster_spcs.jobs.submission import Place, asset_prefix, in_flight, launch, name_of
+from dagster_spcs.spcs.client import SpcsClient
+from dagster_spcs.spcs.names import JobName
+from dagster_spcs.spcs.statements import Statement
 from dagster_spcs.testing import InMemorySession
 
 from .samples import AWKWARD_TEXT, PLACE, identity, job_row, name, planned, request

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dagster_spcs.logtext import MAX_LOG_BYTES, clean, markdown, plain
-from dagster_spcs.records import LogLine
+from dagster_spcs.jobs.log_text import MAX_LOG_BYTES, clean, markdown, plain
+from dagster_spcs.spcs.records import LogLine
 
 from .samples import ANY_TEXT
 

@@ -3,7 +3,7 @@
 import dagster as dg
 import pytest
 
-from dagster_spcs.modes import Decision, Mode, decide, decide_for_run
+from dagster_spcs.run.mode import Decision, Mode, decide, decide_for_run
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dagster_spcs.errors import InvalidName
-from dagster_spcs.names import (
+from dagster_spcs.spcs.names import (
     MAX_JOB_NAME,
     JobName,
     choose_job_name,

@@ -7,8 +7,8 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dagster_spcs.pipes_messages import PipesMessage, read_messages
-from dagster_spcs.records import LogLine
+from dagster_spcs.pipes.messages import PipesMessage, read_messages
+from dagster_spcs.spcs.records import LogLine
 
 from .samples import NOON
 

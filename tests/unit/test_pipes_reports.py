@@ -6,9 +6,9 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from dagster_spcs.pipes_messages import PipesMessage, PipesMessages, read_messages
-from dagster_spcs.pipes_reports import reported
-from dagster_spcs.records import LogLine
+from dagster_spcs.event_log.container_reports import reported
+from dagster_spcs.pipes.messages import PipesMessage, PipesMessages, read_messages
+from dagster_spcs.spcs.records import LogLine
 
 KEY = dg.AssetKey("a")
 DEEP: Any = 1

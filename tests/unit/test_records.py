@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from dagster_spcs.errors import UnexpectedAnswer
-from dagster_spcs.records import (
+from dagster_spcs.spcs.records import (
     ContainerRecord,
     HistoryRecord,
     InstanceRecord,
@@ -14,7 +14,7 @@ from dagster_spcs.records import (
     LogLine,
     MetricRecord,
 )
-from dagster_spcs.status import JobStatus
+from dagster_spcs.spcs.status import JobStatus
 
 from .samples import NOON, at, container_row, history_row, job_row, log_row, name
 

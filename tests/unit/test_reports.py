@@ -2,11 +2,11 @@
 
 import pytest
 
-from dagster_spcs.client import SpcsClient
 from dagster_spcs.errors import ConnectionFailed, FunctionUnavailable, NotPrivileged, ObjectNotFound
-from dagster_spcs.records import HistoryRecord, TableFacts
-from dagster_spcs.reports import JobReport, gather
-from dagster_spcs.statements import Statement
+from dagster_spcs.jobs.gather import JobReport, gather
+from dagster_spcs.spcs.client import SpcsClient
+from dagster_spcs.spcs.records import HistoryRecord, TableFacts
+from dagster_spcs.spcs.statements import Statement
 from dagster_spcs.testing import InMemorySession
 
 from .samples import NOON, at, container, container_row, history_row, job, log_row

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from dagster_spcs.request import SpecTemplate, StageFile
+from dagster_spcs.spcs.request import SpecTemplate, StageFile
 
 from .samples import request
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from dagster_spcs.reports import JobReport
-from dagster_spcs.retries import Retry, RetryRule, next_attempt, take_due
+from dagster_spcs.jobs.gather import JobReport
+from dagster_spcs.sensor.retries import Retry, RetryRule, next_attempt, take_due
 
 from .samples import NOON, at, identity, job
 

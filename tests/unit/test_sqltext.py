@@ -7,7 +7,7 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dagster_spcs.sqltext import fence, like_prefix, quote_literal
+from dagster_spcs.spcs.sql_text import fence, like_prefix, quote_literal
 
 from .samples import ANY_TEXT, AWKWARD_TEXT
 

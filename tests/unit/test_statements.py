@@ -9,11 +9,11 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dagster_spcs import statements
-from dagster_spcs.names import JobName
-from dagster_spcs.request import SpecTemplate, StageFile
+from dagster_spcs.spcs import statements
+from dagster_spcs.spcs.names import JobName
+from dagster_spcs.spcs.request import SpecTemplate, StageFile
+from dagster_spcs.spcs.statements import Statement
 from dagster_spcs.spec import Container, ServiceSpec
-from dagster_spcs.statements import Statement
 
 from .samples import AWKWARD_TEXT, NOON, name, request
 from .test_sqltext import read_literal

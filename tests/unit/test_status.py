@@ -2,7 +2,7 @@
 
 import pytest
 
-from dagster_spcs.status import JobStatus
+from dagster_spcs.spcs.status import JobStatus
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pytest
 
 from dagster_spcs.errors import ConnectionFailed, SpcsError
-from dagster_spcs.statements import Statement
+from dagster_spcs.spcs.statements import Statement
 from dagster_spcs.testing import InMemorySession, UnexpectedStatementError
 
 

@@ -6,20 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dagster_spcs.client import SpcsClient
 from dagster_spcs.errors import ConnectionFailed, StatementError
-from dagster_spcs.launch import LaunchedJob
-from dagster_spcs.request import JobRequest, StageFile
-from dagster_spcs.spec import Container, ServiceSpec
-from dagster_spcs.statements import Statement
-from dagster_spcs.testing import InMemorySession
-from dagster_spcs.waiting import (
+from dagster_spcs.jobs.submission import LaunchedJob
+from dagster_spcs.run.waiting import (
     GAP,
     MOST_FOLLOWED,
     LogFollower,
     containers_of,
     wait_and_stream,
 )
+from dagster_spcs.spcs.client import SpcsClient
+from dagster_spcs.spcs.request import JobRequest, StageFile
+from dagster_spcs.spcs.statements import Statement
+from dagster_spcs.spec import Container, ServiceSpec
+from dagster_spcs.testing import InMemorySession
 
 from .samples import NOON, identity, job_row, name, planned, request
 from .test_sqltext import read_literal

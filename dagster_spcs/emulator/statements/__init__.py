@@ -1,4 +1,8 @@
-"""The statements the emulator answers itself; importing this registers them all."""
+"""The statements the emulator answers itself; importing this registers them all.
+
+Not here: what exists in the account (``account``), and SQL that fakesnow answers (``sql.tables``).
+Read ``registry`` and ``dispatch`` first, then ``jobs``.
+"""
 
 from dagster_spcs.emulator.statements import (
     access,

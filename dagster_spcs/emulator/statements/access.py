@@ -3,9 +3,9 @@
 Whoever holds the emulator's password may do everything (listed in the README among what differs).
 """
 
-from dagster_spcs.emulator.answers import Result, does_not_exist
-from dagster_spcs.emulator.registry import Context, handles
-from dagster_spcs.emulator.words import Words
+from dagster_spcs.emulator.sql.answers import Result, does_not_exist
+from dagster_spcs.emulator.sql.words import Words
+from dagster_spcs.emulator.statements.registry import Context, handles
 
 
 @handles("USE ROLE")

@@ -1,9 +1,9 @@
 """Databases, stages and sessions, where fakesnow's grammar falls short of Snowflake's."""
 
-from dagster_spcs.emulator.answers import Result, Rewritten, does_not_exist
-from dagster_spcs.emulator.registry import SYSTEM_FUNCTIONS, Context, handles
+from dagster_spcs.emulator.sql.answers import Result, Rewritten, does_not_exist
+from dagster_spcs.emulator.sql.words import Words
 from dagster_spcs.emulator.statements.jobs import drop
-from dagster_spcs.emulator.words import Words
+from dagster_spcs.emulator.statements.registry import SYSTEM_FUNCTIONS, Context, handles
 
 
 def _quoted(parts: tuple[str, ...]) -> str:

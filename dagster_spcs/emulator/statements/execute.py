@@ -9,7 +9,15 @@ from typing import Any
 
 import yaml
 
-from dagster_spcs.emulator.answers import (
+from dagster_spcs.emulator.account.jobs import Job, new_instances
+from dagster_spcs.emulator.containers.images import Image
+from dagster_spcs.emulator.containers.specification import (
+    ContainerSpec,
+    Specification,
+    parse,
+    render,
+)
+from dagster_spcs.emulator.sql.answers import (
     Result,
     already_exists,
     compilation_error,
@@ -18,12 +26,10 @@ from dagster_spcs.emulator.answers import (
     job_failed,
     not_emulated,
 )
-from dagster_spcs.emulator.images import Image
-from dagster_spcs.emulator.jobs import Job, ObjectName, new_instances
-from dagster_spcs.emulator.registry import Context, handles
-from dagster_spcs.emulator.specification import ContainerSpec, Specification, parse, render
-from dagster_spcs.emulator.words import Kind, Words
-from dagster_spcs.status import JobStatus
+from dagster_spcs.emulator.sql.object_name import ObjectName
+from dagster_spcs.emulator.sql.words import Kind, Words
+from dagster_spcs.emulator.statements.registry import Context, handles
+from dagster_spcs.spcs.status import JobStatus
 
 _DNS_LABEL = re.compile(r"[A-Z](?:[A-Z0-9_]{0,61}[A-Z0-9])?")
 

@@ -2,10 +2,10 @@
 
 from datetime import datetime, timedelta
 
-from dagster_spcs.emulator.answers import Column, Result, compilation_error
-from dagster_spcs.emulator.jobs import Job
-from dagster_spcs.emulator.registry import ACCOUNT_TABLES, Context
-from dagster_spcs.emulator.words import Words
+from dagster_spcs.emulator.account.jobs import Job
+from dagster_spcs.emulator.sql.answers import Column, Result, compilation_error
+from dagster_spcs.emulator.sql.words import Words
+from dagster_spcs.emulator.statements.registry import ACCOUNT_TABLES, Context
 
 _RETENTION = timedelta(days=30)
 _COLUMNS = (

@@ -1,11 +1,11 @@
 """Image repositories. Images themselves are given on the command line (``--image``)."""
 
-from dagster_spcs.emulator.account import ImageRepository
-from dagster_spcs.emulator.answers import Column, Result, already_exists, does_not_exist
-from dagster_spcs.emulator.registry import Context, handles
+from dagster_spcs.emulator.account.account import ImageRepository
+from dagster_spcs.emulator.sql.answers import Column, Result, already_exists, does_not_exist
+from dagster_spcs.emulator.sql.words import Words
 from dagster_spcs.emulator.statements.jobs import like
 from dagster_spcs.emulator.statements.pools import read_options
-from dagster_spcs.emulator.words import Words
+from dagster_spcs.emulator.statements.registry import Context, handles
 
 
 @handles("CREATE IMAGE REPOSITORY", "CREATE OR REPLACE IMAGE REPOSITORY")

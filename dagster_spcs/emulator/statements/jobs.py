@@ -4,11 +4,11 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from dagster_spcs.emulator.answers import Column, ColumnType, Result, not_emulated
-from dagster_spcs.emulator.jobs import Job
-from dagster_spcs.emulator.registry import METHODS, Context, handles
-from dagster_spcs.emulator.words import Kind, Words
-from dagster_spcs.status import JobStatus
+from dagster_spcs.emulator.account.jobs import Job
+from dagster_spcs.emulator.sql.answers import Column, ColumnType, Result, not_emulated
+from dagster_spcs.emulator.sql.words import Kind, Words
+from dagster_spcs.emulator.statements.registry import METHODS, Context, handles
+from dagster_spcs.spcs.status import JobStatus
 
 _TYPES: dict[str, ColumnType] = {
     **dict.fromkeys(

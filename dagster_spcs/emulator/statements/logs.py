@@ -4,16 +4,16 @@ import asyncio
 import json
 from datetime import datetime, timedelta, timezone
 
-from dagster_spcs.emulator.answers import (
+from dagster_spcs.emulator.account.jobs import Job
+from dagster_spcs.emulator.sql.answers import (
     Column,
     Result,
     compilation_error,
     container_not_started,
     no_such_instance,
 )
-from dagster_spcs.emulator.jobs import Job
-from dagster_spcs.emulator.registry import SERVICE_TABLES, SYSTEM_FUNCTIONS, Context
-from dagster_spcs.emulator.words import Words
+from dagster_spcs.emulator.sql.words import Words
+from dagster_spcs.emulator.statements.registry import SERVICE_TABLES, SYSTEM_FUNCTIONS, Context
 
 _MAX_BYTES = 100 * 1024
 _LOG_COLUMNS = (

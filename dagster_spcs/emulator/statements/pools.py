@@ -3,18 +3,18 @@
 import json
 from typing import Any
 
-from dagster_spcs.emulator.answers import (
+from dagster_spcs.emulator.account.families import FAMILIES
+from dagster_spcs.emulator.account.pools import ComputePool
+from dagster_spcs.emulator.sql.answers import (
     Column,
     ColumnType,
     Result,
     compilation_error,
     not_emulated,
 )
-from dagster_spcs.emulator.families import FAMILIES
-from dagster_spcs.emulator.pools import ComputePool
-from dagster_spcs.emulator.registry import SYSTEM_FUNCTIONS, Context, handles
+from dagster_spcs.emulator.sql.words import Kind, Words
 from dagster_spcs.emulator.statements.jobs import drop, like, limit_clause
-from dagster_spcs.emulator.words import Kind, Words
+from dagster_spcs.emulator.statements.registry import SYSTEM_FUNCTIONS, Context, handles
 
 _NUMBERS = (
     "min_nodes max_nodes num_services num_jobs auto_suspend_secs active_nodes idle_nodes"

@@ -1,8 +1,8 @@
 """RESULT_SCAN over answers of ours; fakesnow scans its own."""
 
-from dagster_spcs.emulator.answers import Result
-from dagster_spcs.emulator.registry import ACCOUNT_TABLES, Context
-from dagster_spcs.emulator.words import Words
+from dagster_spcs.emulator.sql.answers import Result
+from dagster_spcs.emulator.sql.words import Words
+from dagster_spcs.emulator.statements.registry import ACCOUNT_TABLES, Context
 
 
 async def result_scan(words: Words, context: Context) -> Result | None:

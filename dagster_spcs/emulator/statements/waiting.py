@@ -3,12 +3,12 @@
 import json
 import time
 
-from dagster_spcs.emulator.answers import Result, SqlError, wait_ended
-from dagster_spcs.emulator.jobs import Job
-from dagster_spcs.emulator.registry import METHODS, SYSTEM_FUNCTIONS, Context
-from dagster_spcs.emulator.states import reachable
-from dagster_spcs.emulator.words import Words
-from dagster_spcs.status import JobStatus
+from dagster_spcs.emulator.account.jobs import Job
+from dagster_spcs.emulator.account.states import reachable
+from dagster_spcs.emulator.sql.answers import Result, SqlError, wait_ended
+from dagster_spcs.emulator.sql.words import Words
+from dagster_spcs.emulator.statements.registry import METHODS, SYSTEM_FUNCTIONS, Context
+from dagster_spcs.spcs.status import JobStatus
 
 
 async def wait_for(words: Words, context: Context) -> Result:

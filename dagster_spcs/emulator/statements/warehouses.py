@@ -1,17 +1,17 @@
 """Warehouses: they exist, can be chosen, and cost nothing."""
 
-from dagster_spcs.emulator.account import Warehouse
-from dagster_spcs.emulator.answers import (
+from dagster_spcs.emulator.account.account import Warehouse
+from dagster_spcs.emulator.sql.answers import (
     Column,
     Result,
     already_exists,
     compilation_error,
     does_not_exist,
 )
-from dagster_spcs.emulator.registry import Context, handles
+from dagster_spcs.emulator.sql.words import Words
 from dagster_spcs.emulator.statements.jobs import like
 from dagster_spcs.emulator.statements.pools import read_options
-from dagster_spcs.emulator.words import Words
+from dagster_spcs.emulator.statements.registry import Context, handles
 
 
 @handles("CREATE WAREHOUSE", "CREATE OR REPLACE WAREHOUSE")

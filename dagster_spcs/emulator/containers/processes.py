@@ -1,0 +1,175 @@
+"""A container as a local process: start, log lines, exit code; and terminate, wait, kill."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import uuid
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+from dagster_spcs.emulator.containers.images import Image
+from dagster_spcs.emulator.containers.logs import ContainerLog
+
+SHIM = Path(__file__).parent / "container_shim"
+_CHUNK = 1 << 16
+_MAX_UNFINISHED_LINE = 1 << 20
+_MARK = "SPCS_EMULATOR_CONTAINER"
+_PIPES_CLOSE_WITHIN_SECONDS = 30.0
+"""For what no KILL reached; its later output is lost, and the container ends all the same."""
+
+
+class CannotStart(Exception):
+    """The container's command cannot be run."""
+
+
+def command_line(
+    image: Image, command: tuple[str, ...] | None, args: tuple[str, ...] | None
+) -> list[str]:
+    """Return what to run on this machine for a container of ``image``.
+
+    ``command`` replaces ENTRYPOINT and, as in Kubernetes, CMD with it; ``args`` replaces CMD.
+    ``python`` is the emulator's own interpreter; absolute paths that the image has are translated.
+    """
+    words = [
+        *(command if command is not None else image.entrypoint),
+        *(args if args is not None else () if command is not None else image.command),
+    ]
+    if not words:
+        raise CannotStart("no command specified")
+    located = [words[0], *(inside(image, word) for word in words[1:])]
+    name = PurePosixPath(words[0]).name
+    if name in ("python", "python3") or name.startswith("python3."):
+        located[0] = sys.executable
+    elif words[0].startswith("/"):
+        located[0] = inside(image, words[0])
+    elif "/" in words[0]:
+        located[0] = str(image.inside(image.workdir) / words[0])
+    return located
+
+
+def inside(image: Image, word: str) -> str:
+    """Return where on this disk an absolute path of the image is; any other word as it is."""
+    if word.startswith("/") and ".." not in word:
+        path = image.inside(PurePosixPath(word))
+        if path.exists():
+            return str(path)
+    return word
+
+
+class ContainerProcess:
+    """One running container."""
+
+    def __init__(self, log: ContainerLog) -> None:
+        self._log = log
+        self._process: asyncio.subprocess.Process | None = None
+        self._mark = str(uuid.uuid4())
+        self._is_known = asyncio.Event()
+
+    async def run(self, argv: list[str], cwd: Path, env: Mapping[str, str]) -> int:
+        """Run to the end and return the exit code, 128 + n for a death by signal n.
+
+        Raises:
+            CannotStart: if the command is not there or not executable.
+        """
+        # Pipes of our own: asyncio's would not report the end before every child let go of them.
+        (out, out_end), (err, err_end) = _pipe(), _pipe()
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                *argv,
+                cwd=cwd,
+                env={**env, _MARK: self._mark},
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=out_end,
+                stderr=err_end,
+                start_new_session=True,  # its own process group, so that its children end with it
+            )
+        except (OSError, ValueError) as error:
+            out.close()
+            err.close()
+            raise CannotStart(f"{argv[0]}: {error}") from error
+        finally:
+            os.close(out_end)
+            os.close(err_end)
+            self._is_known.set()
+        readers = asyncio.gather(self._read("stdout", out), self._read("stderr", err))
+        try:
+            code = await self._process.wait()
+        finally:
+            # What the main process left behind goes with the container, and lets go of the pipes.
+            self._signal(signal.SIGKILL)
+            try:
+                await asyncio.to_thread(_kill_marked, f"{_MARK}={self._mark}".encode())
+                with contextlib.suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(readers, _PIPES_CLOSE_WITHIN_SECONDS)
+            finally:
+                readers.cancel()  # a job that is dropped at this moment has no more to say
+                self._log.close()
+        return code if code >= 0 else 128 - code
+
+    async def stop(self, grace_seconds: float) -> None:
+        """TERM, wait at most ``grace_seconds``, KILL."""
+        await self._is_known.wait()
+        if self._process is None or self._process.returncode is not None:
+            return
+        self._signal(signal.SIGTERM)
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._process.wait(), grace_seconds)
+        self._signal(signal.SIGKILL)
+
+    def kill(self) -> None:
+        """KILL at once."""
+        self._signal(signal.SIGKILL)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, number)
+
+    async def _read(self, stream: str, file: BinaryIO) -> None:
+        pipe = asyncio.StreamReader()
+        await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(pipe), file
+        )
+        rest = b""
+        while chunk := await pipe.read(_CHUNK):
+            *lines, rest = (rest + chunk).split(b"\n")
+            if lines:
+                self._log.append(stream, *(line.removesuffix(b"\r") for line in lines))
+            if len(rest) > _MAX_UNFINISHED_LINE:
+                border = _character_border(rest)
+                self._log.append(stream, rest[:border])
+                rest = rest[border:]
+        if rest:
+            self._log.append(stream, rest)
+
+
+def _pipe() -> tuple[BinaryIO, int]:
+    read_end, write_end = os.pipe()
+    return os.fdopen(read_end, "rb", buffering=0), write_end
+
+
+def _character_border(data: bytes) -> int:
+    """Return how many bytes to take so that no character of UTF-8 is torn."""
+    for back in (1, 2, 3):
+        if data[-back] >= 0xC0:  # the first byte of a character whose end may be still to come
+            return len(data) - back
+    return len(data)
+
+
+def _kill_marked(mark: bytes) -> None:
+    """KILL every process with a container's mark in its environment, wherever it went.
+
+    A daemon leaves its process group, but a container ends with all its processes. This reads
+    ``/proc``; a machine without one keeps such daemons.
+    """
+    found = True
+    while found:
+        found = False
+        for environment in Path("/proc").glob("[0-9]*/environ"):
+            with contextlib.suppress(OSError):
+                if mark in environment.read_bytes().split(b"\0"):
+                    os.kill(int(environment.parent.name), signal.SIGKILL)
+                    found = True

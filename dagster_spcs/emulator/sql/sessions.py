@@ -1,0 +1,47 @@
+"""Sessions: who is logged in, and where in the account they stand."""
+
+import asyncio
+import secrets
+from dataclasses import dataclass, field
+
+from fakesnow.fakes import FakeSnowflakeConnection
+
+from dagster_spcs.emulator.sql.answers import no_current_database, no_current_schema
+from dagster_spcs.emulator.sql.object_name import ObjectName
+
+
+@dataclass
+class Session:
+    """One login. Database and schema are the connection's own, so USE works as it does there."""
+
+    connection: FakeSnowflakeConnection
+    user: str
+    role: str
+    warehouse: str | None
+    token: str = field(default_factory=lambda: secrets.token_urlsafe(32))
+    master_token: str = field(default_factory=lambda: secrets.token_urlsafe(32))
+    last_query_id: str = ""
+    expiry: int = 0
+    """The count of ``Faults.expired_sessions`` when its tokens were given out."""
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """A connection below runs one statement at a time."""
+
+    def renew(self) -> None:
+        """Take new tokens; all else of the session goes on."""
+        self.token = secrets.token_urlsafe(32)
+        self.master_token = secrets.token_urlsafe(32)
+
+    def resolve(self, parts: tuple[str, ...], verb: str = "statement") -> ObjectName:
+        """Return the full name for one of one to three parts; 90105 or 90106 if it cannot be."""
+        *place, name = parts
+        if len(place) == 2:
+            return place[0], place[1], name
+        database = self.connection.database if self.connection.database_set else None
+        if not database:
+            raise no_current_database(verb)
+        if place:
+            return database, place[0], name
+        schema = self.connection.schema if self.connection.schema_set else None
+        if not schema:
+            raise no_current_schema(verb)
+        return database, schema, name

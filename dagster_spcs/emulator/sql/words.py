@@ -1,0 +1,318 @@
+"""Tokens of Snowflake SQL, and reading clauses from them.
+
+Only as much of the language as the statements need that fakesnow's parser cannot read; all
+other text is passed on untouched.
+"""
+
+import copy
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from dagster_spcs.emulator.sql.answers import SqlError, compilation_error
+
+
+class Kind(Enum):
+    """What a token is."""
+
+    WORD = "word"
+    QUOTED = "quoted identifier"
+    STRING = "string"
+    NUMBER = "number"
+    STAGE = "stage"
+    BIND = "bind"
+    SIGN = "sign"
+    END = "end"
+
+
+@dataclass(frozen=True)
+class Token:
+    """A token, its decoded value and its place in the text."""
+
+    kind: Kind
+    value: str
+    start: int
+    end: int
+
+
+_SKIP = re.compile(r"(?:\s+|--[^\n]*|//[^\n]*|/\*.*?\*/)+", re.DOTALL)
+_PLAIN_WORD = re.compile(r"[A-Za-z_]+\b")
+_PATTERNS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
+    (Kind.STRING, re.compile(r"\$\$.*?\$\$", re.DOTALL)),
+    (Kind.STRING, re.compile(r"'(?:[^'\\]|''|\\.)*'", re.DOTALL)),
+    (Kind.QUOTED, re.compile(r'"(?:[^"]|"")*"', re.DOTALL)),
+    (Kind.STAGE, re.compile(r'@(?:[A-Za-z0-9_$./~%=-]|"(?:[^"]|"")*")+')),
+    (Kind.WORD, re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")),
+    (Kind.NUMBER, re.compile(r"\d+(?:\.\d+)?")),
+    (Kind.BIND, re.compile(r"\?|:\d+|%\([A-Za-z_]\w*\)s")),
+    (Kind.SIGN, re.compile(r"=>|::|->>|!|.", re.DOTALL)),
+)
+_ESCAPE = re.compile(r"''|\\(?:([0-7]{1,3})|x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|(.))", re.DOTALL)
+_NAMED = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "0": "\0"}
+
+
+def decode_string(token_text: str) -> str:
+    """Return the value of ``'…'`` or ``$$…$$`` (page "String & binary data types")."""
+    if token_text.startswith("$$"):
+        return token_text[2:-2]
+
+    def replace(match: re.Match[str]) -> str:
+        octal, hexadecimal, unicode_, plain = match.groups()
+        if octal is not None:
+            return chr(int(octal, 8))
+        if hexadecimal is not None or unicode_ is not None:
+            return chr(int(hexadecimal or unicode_, 16))
+        if plain is None:
+            return "'"
+        return _NAMED.get(plain, plain)  # an unknown backslash is dropped
+
+    return _ESCAPE.sub(replace, token_text[1:-1])
+
+
+def tokenize(text: str) -> list[Token]:
+    """Return the tokens of ``text``, ending with one END; trailing ``;`` is left out."""
+    tokens: list[Token] = []
+    position = 0
+    while True:
+        if skipped := _SKIP.match(text, position):
+            position = skipped.end()
+        if position >= len(text):
+            break
+        kind, match = next(
+            (kind, match)
+            for kind, pattern in _PATTERNS
+            if (match := pattern.match(text, position)) is not None
+        )
+        value = match.group()
+        if kind is Kind.STRING:
+            value = decode_string(value)
+        elif kind is Kind.QUOTED:
+            value = value[1:-1].replace('""', '"')
+        tokens.append(Token(kind, value, position, match.end()))
+        position = match.end()
+    while tokens and tokens[-1].kind is Kind.SIGN and tokens[-1].value == ";":
+        tokens.pop()
+    end = tokens[-1].end if tokens else 0
+    return [*tokens, Token(Kind.END, "", end, end)]
+
+
+def leading_words(text: str, most: int) -> list[str]:
+    """Return the words a statement begins with, in upper case; comments may stand between."""
+    found: list[str] = []
+    position = 0
+    while len(found) < most:
+        if skipped := _SKIP.match(text, position):
+            position = skipped.end()
+        match = _PLAIN_WORD.match(text, position)
+        if match is None:
+            break
+        found.append(match.group().upper())
+        position = match.end()
+    return found
+
+
+class Words:
+    """Reads one statement from left to right.
+
+    ``binds`` are the values of ``?`` in order; a bind reads as the string it holds.
+    """
+
+    def __init__(self, text: str, binds: Sequence[str | None] = ()) -> None:
+        self.text = text
+        self._tokens = tokenize(text)
+        self._binds = list(binds)
+        self._next_bind = 0
+        self._at = 0
+
+    @property
+    def here(self) -> Token:
+        """The next token."""
+        return self._tokens[self._at]
+
+    @property
+    def behind(self) -> int:
+        """Where the last token that was read ends."""
+        return self._tokens[self._at - 1].end if self._at else 0
+
+    @property
+    def binds_read(self) -> int:
+        """How many binds were read."""
+        return self._next_bind
+
+    @property
+    def binds_left(self) -> list[str | None]:
+        """The binds that were not read."""
+        return self._binds[self._next_bind :]
+
+    def until_closed(self) -> str:
+        """Step behind the parenthesis that closes this level; return the text before it."""
+        start = self.here.start
+        depth = 1
+        while depth:
+            if self.here.kind is Kind.END:
+                raise self.unexpected("expected )")
+            depth += self.at("(") - self.at(")")
+            self.step()
+        return self.text[start : self._tokens[self._at - 1].start]
+
+    def began(self, *words: str) -> bool:
+        """Whether the statement's first words are these."""
+        return leading_words(self.text, len(words)) == list(words)
+
+    def at(self, *words: str) -> bool:
+        """Whether the next tokens are these words or signs, in any case."""
+        upcoming = self._tokens[self._at : self._at + len(words)]
+        return len(upcoming) == len(words) and all(
+            token.kind in (Kind.WORD, Kind.SIGN) and token.value.upper() == word
+            for token, word in zip(upcoming, words, strict=True)
+        )
+
+    def take(self, *words: str) -> bool:
+        """Step over these words if they come next; say whether they did."""
+        if self.at(*words):
+            self._at += len(words)
+            return True
+        return False
+
+    def expect(self, *words: str) -> None:
+        """Step over these words, or refuse the statement."""
+        if not self.take(*words):
+            raise self.unexpected(f"expected {' '.join(words)}")
+
+    def unexpected(self, hint: str = "") -> SqlError:
+        """The syntax error at this place."""
+        line = self.text.count("\n", 0, self.here.start) + 1
+        column = self.here.start - (self.text.rfind("\n", 0, self.here.start) + 1)
+        seen = self.text[self.here.start : self.here.end] or "<EOF>"
+        tail = f" ({hint})" if hint else ""
+        return compilation_error(
+            f"syntax error line {line} at position {column} unexpected '{seen[:60]}'.{tail}"
+        )
+
+    def end(self) -> None:
+        """Refuse whatever is left: a clause nobody read is never skipped."""
+        if self.here.kind is not Kind.END:
+            raise self.unexpected()
+
+    def string(self) -> str:
+        """A string literal or a bind."""
+        if self.here.kind is Kind.BIND:
+            return self._bind() or ""
+        if self.here.kind is not Kind.STRING:
+            raise self.unexpected("expected a string")
+        return self._next().value
+
+    def number(self) -> int:
+        """A whole number, negative ones included, as a literal, a string or a bind."""
+        sign = -1 if self.take("-") else 1
+        text = self._next().value if self.here.kind is Kind.NUMBER else self.string()
+        try:
+            return sign * int(text)
+        except ValueError:
+            raise compilation_error(f"Numeric value '{text}' is not recognized") from None
+
+    def boolean(self) -> bool:
+        """TRUE or FALSE."""
+        if self.take("TRUE"):
+            return True
+        if self.take("FALSE"):
+            return False
+        raise self.unexpected("expected TRUE or FALSE")
+
+    def word(self) -> str:
+        """A bare word, in upper case."""
+        if self.here.kind is not Kind.WORD:
+            raise self.unexpected("expected a word")
+        return self._next().value.upper()
+
+    def identifier(self) -> str:
+        """One identifier in stored form; ``IDENTIFIER('x')`` and ``IDENTIFIER(?)`` too."""
+        return self.object_name()[-1]
+
+    def object_name(self) -> tuple[str, ...]:
+        """A name of one to three parts, each in stored form."""
+        if self.take("IDENTIFIER", "("):
+            inner = Words(self.string())
+            self.expect(")")
+            name = inner.object_name()
+            inner.end()
+            return name
+        parts = [self._part()]
+        while self.take("."):
+            parts.append(self._part())
+        if len(parts) > 3:
+            raise self.unexpected("a name has at most three parts")
+        return tuple(parts)
+
+    def _part(self) -> str:
+        if self.here.kind is Kind.QUOTED:
+            return self._next().value
+        if self.here.kind is Kind.WORD:
+            return self._next().value.upper()
+        raise self.unexpected("expected a name")
+
+    def listed(self, read: Callable[[], Any]) -> list[Any]:
+        """``( item [, item …] )``."""
+        self.expect("(")
+        if self.take(")"):
+            return []
+        items = [read()]
+        while self.take(","):
+            items.append(read())
+        self.expect(")")
+        return items
+
+    def stage(self) -> str:
+        """A stage location without its ``@``: bare, or inside one string."""
+        if self.here.kind is Kind.STAGE:
+            return self._next().value[1:]
+        text = self.string()
+        if not text.startswith("@"):
+            raise compilation_error(f"invalid stage '{text}'")
+        return text[1:]
+
+    def expression(self) -> str:
+        """The text up to the next comma or closing parenthesis of this level."""
+        start = self.here.start
+        depth = 0
+        while self.here.kind is not Kind.END:
+            if depth == 0 and (self.at(",") or self.at(")")):
+                break
+            depth += self.at("(") - self.at(")")
+            self._at += 1
+        return self.text[start : self._tokens[self._at - 1].end]
+
+    def rest(self) -> str:
+        """Everything that is left."""
+        text = self.text[self.here.start :]
+        self._at = len(self._tokens) - 1
+        return text
+
+    def step(self) -> Token:
+        """Step over one token, whatever it is."""
+        self._next_bind += self.here.kind is Kind.BIND
+        return self._next()
+
+    def ahead(self) -> "Words":
+        """Another reader of what comes next; this one stays where it is."""
+        return copy.copy(self)
+
+    def catch_up(self, other: "Words") -> None:
+        """Go where a reader made by ``ahead`` has come to."""
+        self._at, self._next_bind = other._at, other._next_bind
+
+    def _next(self) -> Token:
+        token = self.here
+        if token.kind is not Kind.END:
+            self._at += 1
+        return token
+
+    def _bind(self) -> str | None:
+        self._next()
+        if self._next_bind >= len(self._binds):
+            raise compilation_error("Bind variable not set.", number=2049)
+        value = self._binds[self._next_bind]
+        self._next_bind += 1
+        return value

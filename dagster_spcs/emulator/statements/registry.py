@@ -1,0 +1,52 @@
+"""Which handler answers which statement."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from dagster_spcs.emulator.account.account import Account
+from dagster_spcs.emulator.account.faults import Faults
+from dagster_spcs.emulator.account.runner import Runner
+from dagster_spcs.emulator.sql.answers import Result, Rewritten
+from dagster_spcs.emulator.sql.sessions import Session
+from dagster_spcs.emulator.sql.tables import Tables
+from dagster_spcs.emulator.sql.words import Words
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a handler works with."""
+
+    account: Account
+    runner: Runner
+    tables: Tables
+    session: Session
+    query_id: str
+    faults: Faults
+
+
+Answer = Result | Rewritten | None
+"""A result, a statement for fakesnow in other words, or None: fakesnow's as it stands."""
+Handler = Callable[[Words, Context], Answer | Awaitable[Answer]]
+TableFunction = Callable[[Words, Context], Awaitable[Result | None]]
+
+STATEMENTS: dict[tuple[str, ...], Handler] = {}
+"""By leading words."""
+METHODS: dict[str, Handler] = {}
+"""``<service>!METHOD``; the words stand before the service's name, at ``name!METHOD(``."""
+SYSTEM_FUNCTIONS: dict[str, Handler] = {}
+"""``SYSTEM$…``; the words stand behind the opening parenthesis."""
+SERVICE_TABLES: dict[str, TableFunction] = {}
+"""``TABLE(<service>!METHOD(…))``; the words stand before the service's name."""
+ACCOUNT_TABLES: dict[str, TableFunction] = {}
+"""``TABLE(SNOWFLAKE.SPCS.NAME(…))``; the words stand behind the opening parenthesis."""
+
+
+def handles(*phrases: str) -> Callable[[Handler], Handler]:
+    """Register a handler for statements that begin with one of these phrases."""
+
+    def register(handler: Handler) -> Handler:
+        for phrase in phrases:
+            STATEMENTS[tuple(phrase.split())] = handler
+        return handler
+
+    return register

@@ -1,0 +1,139 @@
+"""Several assets, each made by a job of its own, in one step."""
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+
+from dagster_spcs.definition import call, define, job_asset_spec
+from dagster_spcs.jobs.submission import Overlap
+from dagster_spcs.run.execution import JobStep
+from dagster_spcs.run.mode import Mode
+from dagster_spcs.spcs.request import JobRequest
+
+JobsFunction = Callable[..., Mapping[str, JobRequest]]
+
+
+def spcs_job_multi_asset(
+    *,
+    specs: Sequence[dg.AssetSpec],
+    name: str | None = None,
+    compute_pool: str | None = None,
+    mode: Mode = "auto",
+    overlap: Overlap = "skip",
+    pipes: bool = False,
+    result_tables: Mapping[str, str] | None = None,
+    partitions_def: dg.PartitionsDefinition[str] | None = None,
+    backfill_policy: dg.BackfillPolicy | None = None,
+    retry_policy: dg.RetryPolicy | None = None,
+    check_specs: Sequence[dg.AssetCheckSpec] = (),
+    max_retries: int = 0,
+    retry_delay_seconds: float = 60.0,
+    resource_key: str = "spcs",
+) -> Callable[[JobsFunction], dg.AssetsDefinition]:
+    """Turn a function from context to several ``JobRequest`` into assets made by one job each.
+
+    The counterpart of ``dagster.multi_asset``: one step submits the jobs of all selected assets
+    concurrently and, if it waits, waits for all of them in one process, under any executor. Each
+    asset is recorded as its own job ends; a job that fails does not undo the others, and fails
+    the step at the end.
+
+    The function returns a mapping from asset key, as text with slashes, to request. It is asked
+    for all, or for ``context.selected_asset_keys`` if it looks there; requests for assets that
+    are not selected are left alone.
+
+    Args:
+        specs: the assets. They cannot depend on each other, for their jobs run side by side.
+        name: the step's name; the function's if left out.
+        compute_pool: pool for requests that name none; else the resource's.
+        mode: as in ``spcs_job_asset``, for all of them.
+        overlap: as in ``spcs_job_asset``, for each of them.
+        pipes: as in ``spcs_job_asset``, for all of them.
+        result_tables: ``database.schema.table`` by asset key.
+        partitions_def: of all of them; one job an asset and partition.
+        backfill_policy: as in ``dagster.multi_asset``.
+        retry_policy: for failures of the step; what was submitted is adopted.
+        check_specs: as in ``spcs_job_asset``.
+        max_retries: as in ``spcs_job_asset``.
+        retry_delay_seconds: as in ``spcs_job_asset``.
+        resource_key: under which the ``SpcsJobResource`` is bound.
+
+    Raises:
+        dagster.DagsterInvalidDefinitionError: if one of the assets depends on another of them, or
+            a result table is named for none of them.
+    """
+    tables = {
+        dg.AssetKey.from_user_string(key): table for key, table in (result_tables or {}).items()
+    }
+    keys = [spec.key for spec in specs]
+    _refuse_what_cannot_be(specs, tables)
+
+    def decorate(function: JobsFunction) -> dg.AssetsDefinition:
+        def build(context: Any, arguments: Mapping[str, Any]) -> dict[dg.AssetKey, object]:
+            requests = call(function, context, arguments)
+            if not isinstance(requests, Mapping):
+                raise TypeError(
+                    f"{function.__name__} returned {type(requests).__name__}; it must return a"
+                    " mapping from asset key to JobRequest"
+                )
+            made = {_key(key): request for key, request in requests.items()}
+            strange = sorted(key.to_user_string() for key in made.keys() - set(keys))
+            if strange:
+                raise KeyError(f"{function.__name__} has no asset {', '.join(strange)}")
+            return made
+
+        step = JobStep(
+            build=build,
+            result_tables={key: tables.get(key) for key in keys},
+            compute_pool=compute_pool,
+            mode=mode,
+            overlap=overlap,
+            pipes=pipes,
+            resource_key=resource_key,
+        )
+        return define(
+            function,
+            step,
+            name=name or function.__name__,
+            specs=[
+                job_asset_spec(
+                    spec.replace_attributes(
+                        partitions_def=spec.partitions_def or partitions_def,
+                        description=spec.description or inspect.getdoc(function),
+                    ),
+                    result_table=tables.get(spec.key),
+                    max_retries=max_retries,
+                    retry_delay_seconds=retry_delay_seconds,
+                    resource_key=resource_key,
+                )
+                for spec in specs
+            ],
+            backfill_policy=backfill_policy,
+            retry_policy=retry_policy,
+            check_specs=check_specs,
+        )
+
+    return decorate
+
+
+def _refuse_what_cannot_be(
+    specs: Sequence[dg.AssetSpec], tables: Mapping[dg.AssetKey, str]
+) -> None:
+    keys = {spec.key for spec in specs}
+    for spec in specs:
+        inner = sorted(dep.asset_key.to_user_string() for dep in spec.deps if dep.asset_key in keys)
+        if inner:
+            raise dg.DagsterInvalidDefinitionError(
+                f"asset {spec.key.to_user_string()} depends on {', '.join(inner)} of the same"
+                " group, whose jobs run side by side; make it a spcs_job_asset of its own"
+            )
+    strange = sorted(key.to_user_string() for key in tables.keys() - keys)
+    if strange:
+        raise dg.DagsterInvalidDefinitionError(
+            f"result_tables names {', '.join(strange)}, which is none of the specs"
+        )
+
+
+def _key(key: str | dg.AssetKey) -> dg.AssetKey:
+    return key if isinstance(key, dg.AssetKey) else dg.AssetKey.from_user_string(key)

@@ -1,0 +1,88 @@
+"""What the sensor requests after a failed job: another attempt, or a run that fails."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+from dagster_spcs.event_log import events
+from dagster_spcs.jobs.gather import JobReport
+from dagster_spcs.jobs.identity import JobIdentity
+from dagster_spcs.jobs.log_text import plain
+from dagster_spcs.sensor.retries import Retry
+
+_SHOWN_LOG_BYTES = 4_000
+_OF_DAGSTER = ("dagster/", ".dagster/")
+
+
+def retry_request(
+    retry: Retry, failed: dg.DagsterRun | None, op_name: str, *, job_name: str | None = None
+) -> dg.RunRequest:
+    """Return the run that makes another attempt; Dagster starts one run for its key, ever.
+
+    It has the tags of the run whose job failed, Dagster's own left out, and the configuration of
+    the asset's op. Without ``job_name`` it is a run of the assets that the sensor targets.
+    """
+    created = "" if retry.created is None else f"{retry.created.timestamp():.6f}"
+    parts = [f"retry {retry.attempt} after {retry.after}", created, retry.partition or ""]
+    tags = {} if failed is None else failed.tags
+    config: Mapping[str, Any] = {} if failed is None else failed.run_config
+    ops = config.get("ops", {})
+    return dg.RunRequest(
+        run_key=" ".join(part for part in parts if part),
+        job_name=job_name,
+        asset_selection=[dg.AssetKey(list(retry.asset))],
+        partition_key=retry.partition,
+        run_config={"ops": {op_name: ops[op_name]}} if op_name in ops else None,
+        tags={
+            **{key: tags[key] for key in tags if not key.startswith(_OF_DAGSTER)},
+            events.ATTEMPT_TAG: str(retry.attempt),
+        },
+    )
+
+
+def failure_request(report: JobReport, identity: JobIdentity) -> dg.RunRequest:
+    """Return a run that fails with the job's failure as its text."""
+    shown = plain(report.log.lines, _SHOWN_LOG_BYTES)
+    return dg.RunRequest(
+        run_key=f"failure of {report.job.name.name} {report.job.created_on.timestamp():.6f}",
+        job_name=FAILURE_JOB.name,
+        run_config={
+            "ops": {
+                _fail_with_text.name: {
+                    "config": {
+                        "asset": "/".join(identity.asset),
+                        "text": f"{events.failure_text(report)}\n{shown}".rstrip(),
+                    }
+                }
+            }
+        },
+    )
+
+
+class FailureText(dg.Config):
+    """What a run for alerting says."""
+
+    asset: str
+    text: str
+
+
+@dg.op(name="fail_for_spcs_job")
+def _fail_with_text(config: FailureText) -> None:
+    raise dg.Failure(f"{config.asset}: {config.text}", allow_retries=False)
+
+
+@dg.job(
+    name="spcs_failure",
+    description="Fails with the text of a failed job, so that alerts on failed runs fire.",
+)
+def _failure_job() -> None:
+    _fail_with_text()
+
+
+FAILURE_JOB = _failure_job
+RETRY_JOB = dg.define_asset_job(
+    "spcs_retry",
+    selection=dg.AssetSelection.tag(events.JOB_ASSET, "true"),
+    description="Another attempt of an asset whose job failed.",
+)

@@ -1,0 +1,131 @@
+"""What follows a failed job: another attempt when it is due, or a run that fails."""
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import dagster as dg
+
+from dagster_spcs.event_log import events
+from dagster_spcs.event_log.ledger import materializations
+from dagster_spcs.jobs.gather import JobReport
+from dagster_spcs.jobs.identity import JobIdentity
+from dagster_spcs.sensor.code_location import CodeLocation
+from dagster_spcs.sensor.failures import RETRY_JOB, failure_request, retry_request
+from dagster_spcs.sensor.retries import Retry, RetryRule, next_attempt, take_due
+from dagster_spcs.spcs.clocks import ACCOUNT_DIFFERS_BY
+
+_RECENT = timedelta(hours=1)
+
+
+class FollowUps:
+    """Collects, over one tick, what is to be requested.
+
+    Args:
+        instance: whose event log tells of later successes.
+        location: whose assets say how often a job is tried.
+        log: is told of attempts that are not made.
+        failure_runs: whether a job that is not tried again launches a run that fails.
+        now: by Dagster's clock.
+    """
+
+    def __init__(
+        self,
+        instance: dg.DagsterInstance,
+        location: CodeLocation,
+        log: logging.Logger,
+        *,
+        failure_runs: bool,
+        now: datetime,
+    ) -> None:
+        self._instance = instance
+        self._location = location
+        self._log = log
+        self._failure_runs = failure_runs
+        self._now = now
+        self._retries: list[Retry] = []
+        self._requests: list[dg.RunRequest] = []
+
+    def add(self, report: JobReport, identity: JobIdentity) -> None:
+        """Note what follows the end of a job; nothing follows a success."""
+        if report.succeeded:
+            return
+        rule = RetryRule(
+            max_retries=self._location.metadata(identity.asset, events.MAX_RETRIES) or 0,
+            delay_seconds=self._location.metadata(identity.asset, events.RETRY_DELAY) or 0,
+        )
+        retry = next_attempt(report, identity, rule, self._now)
+        if retry is not None:
+            self._retries.append(retry)
+        elif self._failure_runs and not identity.blocking:
+            self._requests.append(failure_request(report, identity))
+
+    def add_recorded(self, report: JobReport, identity: JobIdentity, recorded: datetime) -> None:
+        """Note what follows an end that is in the event log since then.
+
+        The tick that recorded it may have died before it could request anything; requests have
+        keys, so asking again starts nothing twice.
+        """
+        if self._now - recorded < _RECENT:
+            self.add(report, identity)
+
+    def take(
+        self, retries: Sequence[Retry], made: Sequence[events.Event]
+    ) -> tuple[list[dg.RunRequest], list[Retry]]:
+        """Return what to request now, and the attempts that still wait.
+
+        ``retries`` are those that waited before, ``made`` the events of this tick.
+        """
+        # The same attempt may be noted again by a later tick; it stays due when it was.
+        known = {retry.key: retry for retry in [*self._retries, *retries]}
+        due, waiting = take_due(known.values(), self._now)
+        job_name = RETRY_JOB.name if self._failure_runs else None
+        requests = list(self._requests)
+        for retry in due:
+            if not self._is_wanted(retry, made):
+                continue
+            request = retry_request(
+                retry,
+                self._instance.get_run_by_id(retry.run_id) if retry.run_id else None,
+                self._location.op_name(retry.asset),
+                job_name=job_name,
+            )
+            refusal = self._location.refusal(request)
+            if refusal is None:
+                requests.append(request)
+            else:
+                self._log.error(f"{retry.after} is not tried again: {refusal}")
+        return requests, waiting
+
+    def _is_wanted(self, retry: Retry, made: Sequence[events.Event]) -> bool:
+        asset = "/".join(retry.asset)
+        if not self._location.has_partition(retry.asset, retry.partition):
+            # A request for another partition would fail the tick.
+            self._log.warning(
+                f"{retry.after} is not tried again: {asset} has no partition"
+                f" {retry.partition or '(none)'} any more."
+            )
+            return False
+        if self._was_made_since(retry, made):
+            self._log.info(f"{retry.after} is not tried again: a later job of {asset} succeeded.")
+            return False
+        return True
+
+    def _was_made_since(self, retry: Retry, made: Sequence[events.Event]) -> bool:
+        if retry.created is None:
+            return False
+        key = dg.AssetKey(list(retry.asset))
+        recorded = materializations(
+            self._instance,
+            key,
+            (retry.created - ACCOUNT_DIFFERS_BY).timestamp(),
+            None if retry.partition is None else [retry.partition],
+        )
+        about_to_be = [
+            event
+            for event in made
+            if isinstance(event, dg.AssetMaterialization)
+            and (event.asset_key, event.partition) == (key, retry.partition)
+        ]
+        ends = map(events.end_told_by, [*(event for _, event in recorded), *about_to_be])
+        return any(end is not None and end.created > retry.created.timestamp() for end in ends)

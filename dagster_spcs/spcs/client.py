@@ -1,0 +1,569 @@
+"""The client: a statement in, a record out.
+
+Every method is one sentence about jobs. What the account refuses arrives as one of ``errors``.
+"""
+
+import builtins
+import threading
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import yaml
+
+from dagster_spcs.errors import (
+    JobTimedOut,
+    ObjectExists,
+    ObjectNotFound,
+    Retryable,
+    SpcsError,
+    SubmissionFailed,
+    UnexpectedAnswer,
+)
+from dagster_spcs.spcs import statements
+from dagster_spcs.spcs.clocks import SAME_CREATION
+from dagster_spcs.spcs.names import JobName, is_job_name, split_name
+from dagster_spcs.spcs.records import (
+    ContainerRecord,
+    EventRecord,
+    HistoryRecord,
+    InstanceRecord,
+    JobLog,
+    JobRecord,
+    LogLine,
+    MetricRecord,
+    TableFacts,
+)
+from dagster_spcs.spcs.request import JobRequest
+from dagster_spcs.spcs.statements import Statement
+from dagster_spcs.spcs.status import JobStatus
+
+LOG_BATCH = 50
+"""Jobs whose logs are read in one statement."""
+PATIENCE_SECONDS = 5.0
+"""How long a statement is tried again while the account cannot be reached."""
+Given = TypeVar("Given")
+Made = TypeVar("Made")
+_FIRST_PAUSE = 0.5
+_LONGEST_PAUSE = 15.0
+_BEFORE = timedelta(minutes=1)
+"""Before its creation, as one clock tells it, another one may have written of a job."""
+
+
+class Session(Protocol):
+    """What the client needs of a SQL session."""
+
+    def run(self, statement: Statement) -> list[dict[str, Any]]:
+        """Run one statement; rows come with lower-case column names."""
+        ...
+
+    def close(self) -> None:
+        """Give the connection back."""
+        ...
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A job to start: everything ``EXECUTE JOB SERVICE`` is told."""
+
+    request: JobRequest
+    name: JobName
+    compute_pool: str
+    comment: str = ""
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """A job that is now at the account.
+
+    ``adopted`` is the record of a job that stood there already under this name; whether it is
+    the caller's own is for the caller to tell from its comment.
+    """
+
+    name: JobName
+    adopted: JobRecord | None = None
+
+
+class SpcsClient:
+    """Runs and watches job services over one session.
+
+    Statements that only read are repeated, with growing pauses, when the connection breaks or the
+    session's token runs out; so is a submission, whose repetition meets its own first try by name.
+
+    Use it as a context manager, or call ``close``.
+
+    Args:
+        session: runs the statements.
+        patience_seconds: how long a statement is tried again; 0 is one attempt.
+        on_retry: is told of each error that is followed by another attempt.
+        sleep: waits.
+        clock: seconds that only grow.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        *,
+        patience_seconds: float = PATIENCE_SECONDS,
+        on_retry: Callable[[SpcsError], None] = lambda _: None,
+        sleep: Callable[[float], object] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._session = session
+        self._interrupted = threading.Event()
+        self._patience_seconds = patience_seconds
+        self._on_retry = on_retry
+        self._sleep = sleep or self._interrupted.wait
+        self._clock = clock
+
+    def __enter__(self) -> "SpcsClient":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the session's connection."""
+        self._session.close()
+
+    def submit(self, submission: Submission) -> Submitted:
+        """Start a job and return once the account has accepted it.
+
+        A name that exists already is not an error here: the job that holds it is returned as
+        ``adopted``.
+        """
+        statement = statements.execute_job_service(
+            submission.request,
+            name=submission.name,
+            compute_pool=submission.compute_pool,
+            comment=submission.comment,
+        )
+        try:
+            self._run(statement)
+        except ObjectExists:
+            return Submitted(submission.name, adopted=self.describe(submission.name))
+        return Submitted(submission.name)
+
+    def submit_many(
+        self, submissions: Sequence[Submission], *, at_once: int = 32
+    ) -> Sequence[Submitted]:
+        """Start several jobs over this session, at most ``at_once`` statements in flight.
+
+        Returns in the order of ``submissions``.
+
+        Raises:
+            SubmissionFailed: if any of several failed; it tells which jobs are in flight now. A
+                single one raises its own error.
+        """
+        if len(submissions) == 1:
+            return [self.submit(submissions[0])]
+        failed: dict[JobName, SpcsError] = {}
+
+        def one(submission: Submission) -> Submitted | None:
+            try:
+                return self.submit(submission)
+            except SpcsError as error:
+                failed[submission.name] = error
+                return None
+
+        outcomes = self.concurrently(one, submissions, at_once=at_once)
+        submitted = [outcome for outcome in outcomes if outcome is not None]
+        if failed:
+            names = [each.name for each in submitted]
+            raise SubmissionFailed(names, failed, submitted=submitted)
+        return submitted
+
+    def describe(self, name: JobName) -> JobRecord:
+        """Return what the account says of a job that still exists.
+
+        A dropped job raises ``ObjectNotFound`` here and lives on in ``history``.
+        """
+        return JobRecord.from_row(self._one(statements.describe_service(name)))
+
+    def specification(self, name: JobName) -> Mapping[str, Any]:
+        """Return the specification of a job that still exists, as plain data; its owner may."""
+        row = self._one(statements.describe_service(name))
+        try:
+            document = yaml.safe_load(str(row.get("spec") or "{}"))
+        except yaml.YAMLError as error:
+            raise UnexpectedAnswer(f"the specification of {name} is not YAML: {error}") from error
+        if not isinstance(document, dict):
+            raise UnexpectedAnswer(f"the specification of {name} is not a mapping")
+        return document
+
+    def list(self, *, database: str, schema: str, prefix: str = "") -> Sequence[JobRecord]:
+        """Return all jobs of a schema whose names begin with ``prefix``, finished ones included.
+
+        One statement, and one more for each further 10,000 jobs.
+        """
+        found: list[JobRecord] = []
+        after: str | None = None
+        while True:
+            rows = self._run(
+                statements.show_job_services(
+                    database=database, schema=schema, prefix=prefix, after=after
+                )
+            )
+            # LIKE ignores case and services with odd names are not jobs of ours.
+            fitting = (row for row in rows if str(row.get("name", "")).startswith(prefix))
+            found.extend(JobRecord.from_row(row) for row in fitting if is_job_name(row["name"]))
+            if len(rows) < statements.MAX_LISTED:
+                return found
+            after = str(rows[-1]["name"])
+
+    def wait(
+        self,
+        names: Iterable[JobName],
+        *,
+        poll_seconds: float = 5.0,
+        timeout_seconds: float | None = None,
+        on_poll: Callable[[Sequence[JobRecord]], None] | None = None,
+    ) -> Iterator[JobRecord]:
+        """Yield each job as it ends; one listing statement an interval for any number of jobs.
+
+        A job that was dropped meanwhile is yielded as DELETED. ``on_poll`` sees the unfinished
+        jobs after each look. Names must be fully qualified.
+
+        Raises:
+            JobTimedOut: naming the jobs that had not ended after ``timeout_seconds``.
+        """
+        for ended in self.wait_in_batches(
+            names, poll_seconds=poll_seconds, timeout_seconds=timeout_seconds, on_poll=on_poll
+        ):
+            yield from ended
+
+    def wait_in_batches(
+        self,
+        names: Iterable[JobName],
+        *,
+        poll_seconds: float = 5.0,
+        timeout_seconds: float | None = None,
+        on_poll: Callable[[Sequence[JobRecord]], None] | None = None,
+    ) -> Iterator[Sequence[JobRecord]]:
+        """Do the same as ``wait``, yielding together the jobs that one look found ended."""
+        waiting = set(names)
+        seen: dict[JobName, JobRecord] = {}
+        begun = self._clock()
+        while waiting:
+            listed = self._look(waiting)
+            seen.update(listed)
+            looked = {
+                name: listed.get(name) or self._vanished(name, seen.get(name))
+                for name in sorted(waiting)
+            }
+            ended = [job for job in looked.values() if job.status.is_final]
+            waiting.difference_update(job.name for job in ended)
+            if ended:
+                yield ended
+            if not waiting:
+                return
+            if on_poll is not None:
+                on_poll([looked[name] for name in sorted(waiting)])
+            if timeout_seconds is not None and self._clock() - begun >= timeout_seconds:
+                raise JobTimedOut(sorted(waiting), timeout_seconds)
+            self._sleep(poll_seconds)
+
+    def _look(self, names: set[JobName]) -> dict[JobName, JobRecord]:
+        places: dict[tuple[str, str], list[str]] = {}
+        for name in names:
+            places.setdefault((name.database, name.schema), []).append(name.name)
+        return {
+            job.name: job
+            for (database, schema), bare in places.items()
+            for job in self.list(database=database, schema=schema, prefix=_common_prefix(bare))
+        }
+
+    def _vanished(self, name: JobName, last: JobRecord | None) -> JobRecord:
+        try:
+            return self.describe(name)
+        except ObjectNotFound:
+            if last is None:
+                raise  # a name that never was
+        return JobRecord(
+            name=name,
+            status=JobStatus.DELETED,
+            status_text=JobStatus.DELETED.value,
+            compute_pool=last.compute_pool,
+            created_on=last.created_on,
+            updated_on=datetime.now(timezone.utc),
+            replicas=last.replicas,
+            comment=last.comment,
+            query_warehouse=last.query_warehouse,
+        )
+
+    def containers(self, name: JobName) -> Sequence[ContainerRecord]:
+        """Return the containers of a job that still exists; needs no warehouse."""
+        rows = self._run(statements.show_service_containers(name))
+        return [ContainerRecord.from_row(row) for row in rows]
+
+    def instances(self, name: JobName) -> Sequence[InstanceRecord]:
+        """Return the instances of a job that still exists; needs no warehouse."""
+        rows = self._run(statements.show_service_instances(name))
+        return [InstanceRecord.from_row(row) for row in rows]
+
+    def instance_family(self, compute_pool: str) -> str | None:
+        """Return a pool's instance family, None if the role cannot see the pool."""
+        rows = self._run(statements.show_compute_pools(compute_pool))
+        return next((row["instance_family"] for row in rows if row["name"] == compute_pool), None)
+
+    def history(self, jobs: Sequence[JobRecord]) -> dict[JobName, HistoryRecord]:
+        """Return history rows of some jobs of one schema in one statement; needs a warehouse."""
+        if not jobs:
+            return {}
+        created = sorted(job.created_on for job in jobs)
+        slack = timedelta(minutes=5)
+        rows = self._run(
+            statements.job_history(
+                database=jobs[0].name.database,
+                schema=jobs[0].name.schema,
+                created_from=created[0] - slack,
+                created_to=created[-1] + slack,
+                names=[job.name.name for job in jobs],
+            )
+        )
+        records = [HistoryRecord.from_row(row) for row in rows]
+        found: dict[JobName, HistoryRecord] = {}
+        for job in jobs:
+            # A name may have been used, dropped and used again: the row of the same time is it.
+            own = [
+                each
+                for each in records
+                if each.name == job.name and abs(each.created - job.created_on) <= SAME_CREATION
+            ]
+            if own:
+                found[job.name] = min(own, key=lambda each: abs(each.created - job.created_on))
+        return found
+
+    def history_of_names(
+        self, names: Collection[JobName], *, since: datetime
+    ) -> dict[JobName, builtins.list[HistoryRecord]]:
+        """Return the history rows of all jobs that had some names, by creation.
+
+        For jobs of which no more than the name is known, because they are gone. One statement, for
+        names of one schema; needs a warehouse.
+        """
+        if not names:
+            return {}
+        place = next(iter(names))
+        rows = self._run(
+            statements.job_history(
+                database=place.database,
+                schema=place.schema,
+                created_from=since,
+                names=[name.name for name in names],
+            )
+        )
+        found: dict[JobName, builtins.list[HistoryRecord]] = {}
+        for record in sorted(map(HistoryRecord.from_row, rows), key=lambda each: each.created):
+            found.setdefault(record.name, []).append(record)
+        return found
+
+    def logs(self, job: JobRecord, *, last_lines: int = 100) -> JobLog:
+        """Return the last lines of one job from the event table; needs a warehouse."""
+        return self.logs_of_many([job], last_lines=last_lines).get(job.name, JobLog(()))
+
+    def logs_of_many(
+        self,
+        jobs: Sequence[JobRecord],
+        *,
+        last_lines: int = 100,
+        with_messages: Collection[JobName] = (),
+    ) -> dict[JobName, JobLog]:
+        """Return the last lines of several jobs, ``LOG_BATCH`` jobs a statement.
+
+        Of jobs ``with_messages`` every line with a Pipes message comes as well. A job without
+        lines in the event table, or dropped, is absent.
+        """
+        found: dict[JobName, JobLog] = {}
+        for start in range(0, len(jobs), LOG_BATCH):
+            self._read_logs(jobs[start : start + LOG_BATCH], last_lines, with_messages, found)
+        return found
+
+    def _read_logs(
+        self,
+        jobs: Sequence[JobRecord],
+        last_lines: int,
+        with_messages: Collection[JobName],
+        found: dict[JobName, JobLog],
+    ) -> None:
+        since = min(job.created_on for job in jobs) - _BEFORE
+        try:
+            rows = self._run(
+                statements.service_logs(
+                    [job.name for job in jobs],
+                    since=since,
+                    last_lines=last_lines,
+                    with_messages=with_messages,
+                )
+            )
+        except ObjectNotFound:
+            # One dropped job refuses the statement of all: halve until it stands alone.
+            if len(jobs) > 1:
+                middle = len(jobs) // 2
+                self._read_logs(jobs[:middle], last_lines, with_messages, found)
+                self._read_logs(jobs[middle:], last_lines, with_messages, found)
+            return
+        by_name = {job.name.sql: job.name for job in jobs}
+        grouped: dict[JobName, list[dict[str, Any]]] = {}
+        for row in rows:
+            grouped.setdefault(by_name[row["job"]], []).append(row)
+        for name, own in grouped.items():
+            own.sort(key=lambda row: row["timestamp"])
+            found[name] = JobLog(
+                tuple(LogLine.from_row(row) for row in own),
+                total=int(own[0]["lines"]),
+                errors=int(own[0]["error_lines"]),
+            )
+
+    def events(self, job: JobRecord) -> Sequence[EventRecord]:
+        """Return the changes of status of a job that still exists; needs a warehouse.
+
+        They arrive minutes late, and only if the account keeps platform events: the parameter
+        LOG_EVENT_LEVEL is off by default (page "Monitoring Services").
+        """
+        rows = self._run(statements.service_events(job.name, since=job.created_on - _BEFORE))
+        return [EventRecord.from_row(row) for row in rows]
+
+    def metrics(self, job: JobRecord) -> Sequence[MetricRecord]:
+        """Return what the platform measured of a job that still exists; needs a warehouse.
+
+        Only groups that the specification's ``platform_monitor`` names are measured.
+        """
+        rows = self._run(statements.service_metrics(job.name, since=job.created_on - _BEFORE))
+        return [MetricRecord.from_row(row) for row in rows]
+
+    def node_logs(
+        self,
+        name: JobName,
+        containers: Sequence[ContainerRecord],
+        *,
+        last_lines: int | None = 100,
+    ) -> JobLog:
+        """Return the last lines of a job straight from its node; needs no warehouse.
+
+        One statement a container. They are there at once, but only for a while after the end,
+        at most 100 KB, both streams mixed (page "SYSTEM$GET_SERVICE_LOGS"). ``last_lines`` None
+        is as much as there is.
+        """
+        lines: list[LogLine] = []
+        share = None if last_lines is None else max(1, last_lines // max(1, len(containers)))
+        for container in () if last_lines == 0 else containers:
+            row = self._one(
+                statements.get_service_logs(
+                    name,
+                    instance=container.instance_id,
+                    container=container.name,
+                    lines=share,
+                )
+            )
+            text = next(iter(row.values())) or ""
+            lines.extend(
+                LogLine(line, container.instance_id, container.name)
+                for line in (text.split("\n")[-(share or 0) :] if text else [])
+            )
+        return JobLog(tuple(lines))
+
+    def follow(self, name: JobName, instance: int, container: str, since: str) -> str:
+        """Return log text of one container since a time stamp, each line behind its own."""
+        row = self._one(
+            statements.follow_service_logs(
+                name, instance=instance, container=container, since=since
+            )
+        )
+        return next(iter(row.values())) or ""
+
+    def table_facts(self, tables: Sequence[str]) -> dict[str, TableFacts]:
+        """Return rows and columns of some tables, ``database.schema.table`` each.
+
+        One statement for the rows of all and one a database for the columns; needs a warehouse.
+        """
+        if not tables:
+            return {}
+        counted = self._run(statements.count_rows(tables))
+        counts = {str(row["table_name"]): int(row["row_count"]) for row in counted}
+        places = {table: split_name(table) for table in tables}
+        columns: dict[tuple[str, ...], builtins.list[tuple[str, str]]] = {}
+        for database in sorted({place[0] for place in places.values() if len(place) == 3}):
+            inside = [(place[1], place[2]) for place in places.values() if place[0] == database]
+            for row in self._run(statements.table_columns(database, inside)):
+                place = (database, row["table_schema"], row["table_name"])
+                columns.setdefault(place, []).append((row["column_name"], row["data_type"]))
+        return {
+            table: TableFacts(counts[table], tuple(columns.get(place, ())))
+            for table, place in places.items()
+        }
+
+    def put_file(self, path: Path, directory: str) -> None:
+        """Copy a file of this machine to a directory of a stage (``@db.schema.stage/path``)."""
+        self._run(statements.put_file(path, directory))
+
+    def cancel(self, name: JobName) -> None:
+        """Ask for the end of a job: TERM, 30 seconds of grace, KILL; all records stay."""
+        self._run(statements.cancel_job(name))
+
+    def cancel_many(
+        self, names: Sequence[JobName], *, at_once: int = 32
+    ) -> dict[JobName, SpcsError]:
+        """Ask for the end of several jobs; return the error of each that refused."""
+        refused: dict[JobName, SpcsError] = {}
+
+        def one(name: JobName) -> None:
+            try:
+                self.cancel(name)
+            except SpcsError as error:
+                refused[name] = error
+
+        self.concurrently(one, names, at_once=at_once)
+        return refused
+
+    def drop(self, name: JobName) -> None:
+        """Remove a job, stopping it if it runs; no error if it is gone. History stays."""
+        self._run(statements.drop_service(name))
+
+    def concurrently(
+        self, function: Callable[[Given], Made], given: Sequence[Given], *, at_once: int
+    ) -> builtins.list[Made]:
+        """Call a function that uses this client for each of ``given``, several at once.
+
+        Returns in the order of ``given``. Whoever interrupts it is not held up by statements that
+        are being tried again: this client then tries nothing again.
+        """
+        with ThreadPoolExecutor(max(1, min(at_once, len(given)))) as workers:
+            try:
+                return list(workers.map(function, given))
+            except BaseException:
+                self._interrupted.set()
+                raise
+
+    def _one(self, statement: Statement) -> Mapping[str, Any]:
+        rows = self._run(statement)
+        if not rows:
+            raise ObjectNotFound("the account returned no row", statement=statement.text)
+        return rows[0]
+
+    def _run(self, statement: Statement) -> Sequence[dict[str, Any]]:
+        begun, paused, pause = self._clock(), 0.0, _FIRST_PAUSE
+        while True:
+            try:
+                return self._session.run(statement)
+            except SpcsError as error:
+                spent = max(paused, self._clock() - begun)
+                is_over = self._interrupted.is_set() or spent + pause > self._patience_seconds
+                if is_over or not isinstance(error, Retryable):
+                    raise
+                self._on_retry(error)
+            self._sleep(pause)
+            paused += pause
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+def _common_prefix(texts: Sequence[str]) -> str:
+    least, greatest = min(texts), max(texts)
+    for index, letter in enumerate(least):
+        if greatest[index] != letter:
+            return least[:index]
+    return least

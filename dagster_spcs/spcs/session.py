@@ -1,0 +1,149 @@
+"""One SQL session: a statement in, rows out, and the one reader of vendor errors.
+
+``SnowflakeSession`` is the real thing behind the client's seam, ``client.Session``. This module
+is imported only where a connection is really opened, because the connector is costly to import.
+"""
+
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
+from typing import Any
+
+from snowflake.connector import DictCursor, SnowflakeConnection, errorcode
+from snowflake.connector import errors as vendor
+
+from dagster_spcs import errors
+from dagster_spcs.spcs.statements import Statement
+
+Connect = Callable[[], AbstractContextManager[SnowflakeConnection]]
+
+# Error numbers of the account, by what they mean to a caller.
+_BY_NUMBER: dict[int, type[errors.StatementError]] = {
+    2002: errors.ObjectExists,
+    2003: errors.ObjectNotFound,
+    2043: errors.ObjectNotFound,  # "object does not exist, or operation cannot be performed"
+    2143: errors.FunctionUnavailable,
+    3001: errors.NotPrivileged,
+    90105: errors.NoCurrentSchema,  # no current database
+    90106: errors.NoCurrentSchema,
+}
+_SESSION_ENDED = frozenset(
+    {
+        390104,  # session no longer known
+        390111,  # session gone
+        390112,  # session token expired
+        390114,  # master token expired
+        390115,  # master token invalid
+        390195,  # id token invalid
+        390318,  # OAuth access token expired
+    }
+)
+_CREDENTIALS = frozenset(
+    {
+        390100,  # incorrect username or password
+        390101,
+        390102,
+        390144,  # JWT refused
+        390303,  # OAuth access token invalid
+        390422,  # network policy forbids this address
+    }
+)
+# The connector's own numbers (no answer came from the account) are 25xxxx.
+_CONNECTOR_NUMBERS = range(250_000, 260_000)
+
+
+def translate(error: BaseException, statement: str = "") -> errors.SpcsError:
+    """Return this library's error for one of the connector's, by number and class."""
+    if isinstance(error, vendor.ForbiddenError):
+        return errors.AuthenticationFailed(_with_next_step(error, "Check account and role."))
+    if not isinstance(error, vendor.Error):
+        return errors.ConnectionFailed(f"the connection broke: {type(error).__name__}: {error}")
+    number = error.errno
+    if number in _CREDENTIALS:
+        return errors.AuthenticationFailed(
+            _with_next_step(error, "Check user, password or key of the Snowflake resource.")
+        )
+    if number in _SESSION_ENDED or number == errorcode.ER_CONNECTION_IS_CLOSED:
+        return errors.SessionExpired(_with_next_step(error, "Connect again."))
+    if number in _CONNECTOR_NUMBERS or isinstance(
+        error, vendor.OperationalError | vendor.InterfaceError
+    ):
+        return errors.ConnectionFailed(
+            _with_next_step(error, "Check the account's name, the host and your network.")
+        )
+    kind = _BY_NUMBER.get(number or 0, errors.StatementError)
+    return kind(
+        error.raw_msg or str(error),
+        errno=number,
+        sqlstate=error.sqlstate,
+        query_id=error.sfqid,
+        statement=statement,
+    )
+
+
+def _with_next_step(error: vendor.Error, next_step: str) -> str:
+    return f"{error.raw_msg or error} (error {error.errno}). {next_step}"
+
+
+class SnowflakeSession:
+    """A session over connections that ``connect`` opens; opened at first use, and again when lost.
+
+    Safe to use from several threads: each statement has a cursor of its own.
+    """
+
+    def __init__(self, connect: Connect) -> None:
+        self._connect = connect
+        self._lock = threading.Lock()
+        self._stack: ExitStack | None = None
+        self._connection: SnowflakeConnection | None = None
+
+    def run(self, statement: Statement) -> list[dict[str, Any]]:
+        """Run one statement and return its rows, column names in lower case.
+
+        Raises:
+            SpcsError: see ``errors``; after a ``Retryable`` one the next call connects anew.
+        """
+        connection = self._open()
+        try:
+            with connection.cursor(DictCursor) as cursor:
+                cursor.execute(statement.text)
+                rows = cursor.fetchall()
+        except (vendor.Error, OSError) as error:
+            translated = translate(error, statement.shown or statement.text)
+            if isinstance(translated, errors.Retryable):
+                self._forget(connection)
+            raise translated from error
+        return [{key.lower(): value for key, value in row.items()} for row in rows]
+
+    def close(self) -> None:
+        """Close the connection if there is one; the session may be used again."""
+        with self._lock:
+            stack, self._stack, self._connection = self._stack, None, None
+        if stack is not None:
+            try:
+                stack.close()
+            except (vendor.Error, OSError) as error:
+                raise translate(error) from error
+
+    def _open(self) -> SnowflakeConnection:
+        with self._lock:
+            if self._connection is None:
+                stack = ExitStack()
+                try:
+                    self._connection = stack.enter_context(self._connect())
+                except (vendor.Error, OSError) as error:
+                    raise translate(error) from error
+                self._stack = stack
+            return self._connection
+
+    def _forget(self, connection: SnowflakeConnection) -> None:
+        with self._lock:
+            if self._connection is not connection:
+                return  # another thread has replaced it
+            stack, self._stack, self._connection = self._stack, None, None
+        if stack is not None:
+            try:
+                stack.close()
+            except (vendor.Error, OSError):
+                # It is closed because it is broken; that it says so once more is no news.
+                return
