@@ -72,8 +72,8 @@ def test_characters_at_every_border(
     shell: Image, log: ContainerLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A line without an end is kept in pieces, and no character of UTF-8 is torn between them."""
-    monkeypatch.setattr(processes, "_MAX_UNFINISHED_LINE", 1000)
-    monkeypatch.setattr(processes, "_CHUNK", 61)
+    monkeypatch.setattr(processes, "MAX_UNFINISHED_LINE", 1000)
+    monkeypatch.setattr(processes, "CHUNK", 61)
     text = "aä€😀" * 2000
     (shell.root / "text").write_text(text, encoding="utf-8")
     run(shell, log, "cat text")

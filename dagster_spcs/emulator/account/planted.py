@@ -56,24 +56,8 @@ def plant(account: Account, planted: PlantedJob) -> None:
     now = account.now()
     known = account.jobs.get(planted.name)
     status, is_final = planted.status, planted.status.is_final
-    ran = status is not JobStatus.PENDING
     created = planted.created or (now if known is None else known.created)
-    container = ContainerState(
-        "main",
-        "planted",
-        "",
-        status="PENDING" if not ran else "READY",
-        message="Waiting to start" if not ran else "Running",
-        start_time=f"{created:%Y-%m-%dT%H:%M:%SZ}" if ran else None,
-    )
-    if is_final:
-        container.status = "DONE" if planted.exit_code == 0 else "FAILED"
-        container.last_exit_code = planted.exit_code
-        container.message = exit_message(planted.exit_code)
-    instance = Instance(
-        0, [container], created, status=_INSTANCE_STATUS.get(status, "FAILED"),
-        start_time=container.start_time,
-    )  # fmt: skip
+    instance = _instance(planted, created)
     completed = planted.completed or now
     job = Job(
         id=account.next_id() if known is None else known.id,
@@ -100,3 +84,22 @@ def plant(account: Account, planted: PlantedJob) -> None:
         log.close()
     account.jobs[planted.name] = job
     account.changed(job)
+
+
+def _instance(planted: PlantedJob, created: datetime) -> Instance:
+    """Return the one instance, with its one container, as the job's status has it."""
+    ran = planted.status is not JobStatus.PENDING
+    container = ContainerState(
+        "main",
+        "planted",
+        "",
+        status="READY" if ran else "PENDING",
+        message="Running" if ran else "Waiting to start",
+        start_time=f"{created:%Y-%m-%dT%H:%M:%SZ}" if ran else None,
+    )
+    if planted.status.is_final:
+        container.status = "DONE" if planted.exit_code == 0 else "FAILED"
+        container.last_exit_code = planted.exit_code
+        container.message = exit_message(planted.exit_code)
+    status = _INSTANCE_STATUS.get(planted.status, "FAILED")
+    return Instance(0, [container], created, status=status, start_time=container.start_time)

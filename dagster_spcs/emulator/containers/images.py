@@ -155,12 +155,8 @@ def _copy(folder: Path, root: Path, workdir: PurePosixPath, text: str) -> None:
     destination = root / inside.relative_to("/")
     into_folder = target.endswith(("/", ".")) or len(sources) > 1
     for source in sources:
-        found = sorted(folder.glob(source.lstrip("/"))) if source not in (".", "./") else [folder]
-        if not found:
-            raise UnreadableImage(f"{folder}: COPY finds no {source}")
+        found = _found(folder, source)
         for path in found:
-            if not path.resolve().is_relative_to(folder.resolve()):
-                raise UnreadableImage(f"{folder}: COPY {source} leaves the build context")
             if path.is_dir():
                 shutil.copytree(path, destination, symlinks=True, dirs_exist_ok=True)
             elif into_folder or len(found) > 1 or destination.is_dir():
@@ -169,6 +165,16 @@ def _copy(folder: Path, root: Path, workdir: PurePosixPath, text: str) -> None:
             else:
                 destination.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(path, destination)
+
+
+def _found(folder: Path, source: str) -> list[Path]:
+    """Return what COPY means by a source: files and folders of the build context."""
+    found = sorted(folder.glob(source.lstrip("/"))) if source not in (".", "./") else [folder]
+    if not found:
+        raise UnreadableImage(f"{folder}: COPY finds no {source}")
+    if not all(path.resolve().is_relative_to(folder.resolve()) for path in found):
+        raise UnreadableImage(f"{folder}: COPY {source} leaves the build context")
+    return found
 
 
 def _digest(dockerfile: Path, root: Path) -> str:

@@ -14,8 +14,8 @@ from dagster_spcs.emulator.containers.images import Image
 from dagster_spcs.emulator.containers.logs import ContainerLog
 
 SHIM = Path(__file__).parent / "container_shim"
-_CHUNK = 1 << 16
-_MAX_UNFINISHED_LINE = 1 << 20
+CHUNK = 1 << 16
+MAX_UNFINISHED_LINE = 1 << 20
 _MARK = "SPCS_EMULATOR_CONTAINER"
 _PIPES_CLOSE_WITHIN_SECONDS = 30.0
 """For what no KILL reached; its later output is lost, and the container ends all the same."""
@@ -134,11 +134,11 @@ class ContainerProcess:
             lambda: asyncio.StreamReaderProtocol(pipe), file
         )
         rest = b""
-        while chunk := await pipe.read(_CHUNK):
+        while chunk := await pipe.read(CHUNK):
             *lines, rest = (rest + chunk).split(b"\n")
             if lines:
                 self._log.append(stream, *(line.removesuffix(b"\r") for line in lines))
-            if len(rest) > _MAX_UNFINISHED_LINE:
+            if len(rest) > MAX_UNFINISHED_LINE:
                 border = _character_border(rest)
                 self._log.append(stream, rest[:border])
                 rest = rest[border:]

@@ -35,9 +35,9 @@ async def job_history(words: Words, context: Context) -> Result:
     while not words.take(")"):
         words.take(",")
         if words.take("CREATED_TIME_START", "=>"):
-            start = await context.tables.moment(context.session, words.expression())
+            start = await context.moment(words.expression())
         elif words.take("CREATED_TIME_END", "=>"):
-            end = await context.tables.moment(context.session, words.expression())
+            end = await context.moment(words.expression())
         elif words.take("RESULT_LIMIT", "=>"):
             limit = words.number()
             if not 1 <= limit <= 10_000:

@@ -75,15 +75,19 @@ def show_services(words: Words, context: Context) -> Result:
         context.account.properties_of(job)
         for job in found
         if (pattern is None or pattern.fullmatch(job.short_name))
-        and (prefix is None or job.short_name.startswith(prefix))
-        and (after is None or job.short_name > after)
+        and job.short_name.startswith(prefix or "")
+        and job.short_name > (after or "")
     ][:limit]
+    return table(rows, _shown_columns(only_jobs=only_jobs, without_jobs=without_jobs))
+
+
+def _shown_columns(*, only_jobs: bool, without_jobs: bool) -> list[str]:
     hidden = {"spec"}
     if only_jobs or without_jobs:
         hidden.add("is_job")
     if without_jobs:
         hidden.add("is_async_job")
-    return table(rows, [name for name in _COLUMNS if name not in hidden])
+    return [name for name in _COLUMNS if name not in hidden]
 
 
 _COLUMNS = (
@@ -104,18 +108,22 @@ def _in_scope(words: Words, context: Context) -> list[Job]:
         pool = context.account.pool(words.identifier())
         return [job for job in jobs if job.compute_pool == pool.name]
     if words.take("IN", "DATABASE"):
-        has_name = words.here.kind in (Kind.WORD, Kind.QUOTED) and not _at_option(words)
-        database = words.identifier() if has_name else session.resolve(("PUBLIC", "X"))[0]
+        named = _at_name(words)
+        database = words.identifier() if named else session.resolve(("PUBLIC", "X"))[0]
         return [job for job in jobs if job.name[0] == database]
     if words.take("IN"):
         words.take("SCHEMA")
-        has_name = words.here.kind in (Kind.WORD, Kind.QUOTED) and not _at_option(words)
-        place = session.resolve((*(words.object_name() if has_name else ()), "X"), "SHOW")
+        name = words.object_name() if _at_name(words) else ()
+        place = session.resolve((*name, "X"), "SHOW")
     elif session.connection.schema_set:
         place = session.resolve(("X",))
     else:
         return jobs
     return [job for job in jobs if job.name[:2] == place[:2]]
+
+
+def _at_name(words: Words) -> bool:
+    return words.here.kind in (Kind.WORD, Kind.QUOTED) and not _at_option(words)
 
 
 def _at_option(words: Words) -> bool:

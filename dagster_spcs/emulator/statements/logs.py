@@ -3,8 +3,10 @@
 import asyncio
 import json
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 from dagster_spcs.emulator.account.jobs import Job
+from dagster_spcs.emulator.containers.logs import ContainerLog
 from dagster_spcs.emulator.sql.answers import (
     Column,
     Result,
@@ -88,9 +90,9 @@ async def _window(words: Words, context: Context, function: str) -> tuple[Job, d
     while not words.take(")"):
         words.take(",")
         if words.take("START_TIME", "=>"):
-            start = await context.tables.moment(context.session, words.expression())
+            start = await context.moment(words.expression())
         elif words.take("END_TIME", "=>"):
-            end = await context.tables.moment(context.session, words.expression())
+            end = await context.moment(words.expression())
         else:
             raise words.unexpected()
     arrived = context.account.now() - timedelta(seconds=context.faults.log_lag_seconds)
@@ -142,16 +144,7 @@ def get_service_logs(words: Words, context: Context) -> Result:
     words.expect(")")
     words.end()
     job = context.account.job(name)
-    instances = {str(instance.id): instance for instance in job.instances}
-    instance = instances.get(instance_id)
-    if instance is None:
-        raise no_such_instance(instance_id, ", ".join(instances))
-    container = next((each for each in instance.containers if each.name == container_name), None)
-    if container is None:
-        raise compilation_error(f"Container '{container_name}' does not exist.")
-    if container.status == "PENDING":
-        raise container_not_started(container.name)
-    log = job.log(context.account.log_folder, instance.id, container.name)
+    log = _log_of(job, instance_id, container_name, context.account.log_folder)
     earliest = _since(since)
     records = [
         record
@@ -162,6 +155,20 @@ def get_service_logs(words: Words, context: Context) -> Result:
         f"{record.stamp} {record.text}" if stamps else record.text for record in records
     )
     return Result.value("SYSTEM$GET_SERVICE_LOGS", text)
+
+
+def _log_of(job: Job, instance_id: str, container_name: str, folder: Path) -> ContainerLog:
+    """Return the log of a container that has started."""
+    instances = {str(instance.id): instance for instance in job.instances}
+    instance = instances.get(instance_id)
+    if instance is None:
+        raise no_such_instance(instance_id, ", ".join(instances))
+    container = next((each for each in instance.containers if each.name == container_name), None)
+    if container is None:
+        raise compilation_error(f"Container '{container_name}' does not exist.")
+    if container.status == "PENDING":
+        raise container_not_started(container.name)
+    return job.log(folder, instance.id, container.name)
 
 
 def _since(text: str) -> str | None:

@@ -1,7 +1,8 @@
 """Which handler answers which statement."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from dagster_spcs.emulator.account.account import Account
 from dagster_spcs.emulator.account.faults import Faults
@@ -22,6 +23,14 @@ class Context:
     session: Session
     query_id: str
     faults: Faults
+    moments: dict[str, datetime] = field(default_factory=dict)
+    """Time expressions of the statement that were computed already: each has one value in it."""
+
+    async def moment(self, expression: str) -> datetime:
+        """Return the value of a time expression, as the session computes it."""
+        if expression not in self.moments:
+            self.moments[expression] = await self.tables.moment(self.session, expression)
+        return self.moments[expression]
 
 
 Answer = Result | Rewritten | None
