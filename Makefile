@@ -29,10 +29,11 @@ test: $(INSTALLED) ## Run every test
 benchmark: $(INSTALLED) ## Measure what is promised in numbers (ARGS="tick --quick")
 	$(BIN)/python -m benchmarks $(ARGS)
 
-lint: $(INSTALLED) ## Format, lint and types
+lint: $(INSTALLED) ## Format, lint, types and import layers
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo --no-cache
 
 check: lint ## The same and the fast tests
 	$(BIN)/python -m pytest -m 'not slow' -q -n auto --dist loadfile --no-loadscope-reorder

@@ -17,8 +17,8 @@ from benchmarks.emulator_process import Account
 from benchmarks.location_settings import LocationSettings
 from benchmarks.sensor_loop import SensorLoop
 from benchmarks.table import Bar, Table, say
-from dagster_spcs import JobName, SpcsClient, Submission, build_spcs_job_asset
-from dagster_spcs.event_log.events import JOB_NAME
+from dagster_spcs import HistoryRecord, JobName, SpcsClient, Submission, build_spcs_job_asset
+from dagster_spcs.event_log.keys import JOB_NAME
 from dagster_spcs.jobs.identity import JobIdentity
 
 _ALLOWANCE_SECONDS = 2
@@ -148,12 +148,13 @@ def _waits(
     at = dict(stored)
     if len(stored) != len(names) or set(at) != set(map(str, names)):
         raise AssertionError(f"{len(stored)} materializations of {len(names)} jobs")
-    ended = client.history(client.list(database=account.DATABASE, schema=account.SCHEMA))
+    ended = client.history(client.list_jobs(database=account.DATABASE, schema=account.SCHEMA))
     waits = []
     for name in names:
-        completed = ended[name].completed
-        assert completed is not None
-        waits.append(at[str(name)] - completed.timestamp())
+        row = ended[name]
+        assert isinstance(row, HistoryRecord)
+        assert row.completed is not None
+        waits.append(at[str(name)] - row.completed.timestamp())
     if min(waits) < 0:
         raise AssertionError("an event is older than its job's end")
     return waits

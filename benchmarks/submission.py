@@ -116,7 +116,7 @@ class _Bench:
         way(submissions)
         took = time.perf_counter() - begun
         self._account.set_fault(latency_seconds=0.0)
-        started = self._client.list(database=account.DATABASE, schema=account.SCHEMA)
+        started = self._client.list_jobs(database=account.DATABASE, schema=account.SCHEMA)
         if {job.name for job in started} != {each.name for each in submissions}:
             raise AssertionError("not the jobs that were to be started")
         if any(job.status is not JobStatus.PENDING for job in started):

@@ -12,10 +12,8 @@ if TYPE_CHECKING:
         FunctionUnavailable,
         InvalidName,
         InvalidSpecification,
-        JobFailed,
-        JobNameInUse,
-        JobTimedOut,
         NoCurrentSchema,
+        NotAnswered,
         NotPrivileged,
         ObjectExists,
         ObjectNotFound,
@@ -23,20 +21,22 @@ if TYPE_CHECKING:
         SessionExpired,
         SpcsError,
         StatementError,
-        SubmissionFailed,
         UnexpectedAnswer,
     )
+    from dagster_spcs.jobs.job_errors import JobFailed, JobNameInUse
     from dagster_spcs.multi_assets import spcs_job_multi_asset
-    from dagster_spcs.pipes_client import PipesSpcsClient, PipesSpcsLogReader
+    from dagster_spcs.pipes_client import PipesSpcsClient, PipesSpcsLogsMessageReader
     from dagster_spcs.polling_sensor import build_spcs_polling_sensor
     from dagster_spcs.resource import SpcsJobResource
-    from dagster_spcs.spcs.client import SpcsClient, Submission, Submitted
+    from dagster_spcs.spcs.client import SpcsClient
+    from dagster_spcs.spcs.job_errors import JobTimedOut, SubmissionFailed
     from dagster_spcs.spcs.names import JobName
     from dagster_spcs.spcs.records import (
         ContainerRecord,
         EventRecord,
         HistoryRecord,
         InstanceRecord,
+        JobListing,
         JobLog,
         JobRecord,
         LogLine,
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     )
     from dagster_spcs.spcs.request import JobRequest, SpecTemplate, StageFile
     from dagster_spcs.spcs.status import JobStatus
+    from dagster_spcs.spcs.submission import Submission, Submitted
+    from dagster_spcs.spcs.unreadable import Unreadable
     from dagster_spcs.spec import (
         BlockConfig,
         Capabilities,
@@ -89,6 +91,7 @@ __all__ = [
     "InvalidName",
     "InvalidSpecification",
     "JobFailed",
+    "JobListing",
     "JobLog",
     "JobName",
     "JobNameInUse",
@@ -101,11 +104,12 @@ __all__ = [
     "MetricConfig",
     "MetricRecord",
     "NoCurrentSchema",
+    "NotAnswered",
     "NotPrivileged",
     "ObjectExists",
     "ObjectNotFound",
     "PipesSpcsClient",
-    "PipesSpcsLogReader",
+    "PipesSpcsLogsMessageReader",
     "PlatformMonitor",
     "Probe",
     "ResourceAmounts",
@@ -131,6 +135,7 @@ __all__ = [
     "SubmissionFailed",
     "Submitted",
     "UnexpectedAnswer",
+    "Unreadable",
     "Volume",
     "VolumeMount",
     "build_spcs_job_asset",
@@ -140,19 +145,22 @@ __all__ = [
 ]
 
 _NAMES_BY_MODULE = {
-    "assets": ("build_spcs_job_asset", "spcs_job_asset"),
-    "spcs.client": ("SpcsClient", "Submission", "Submitted"),
-    "components": ("SpcsJobComponent", "SpcsPollingSensorComponent"),
+    "assets": (
+        "build_spcs_job_asset",
+        "spcs_job_asset",
+    ),
+    "components": (
+        "SpcsJobComponent",
+        "SpcsPollingSensorComponent",
+    ),
     "errors": (
         "AuthenticationFailed",
         "ConnectionFailed",
         "FunctionUnavailable",
         "InvalidName",
         "InvalidSpecification",
-        "JobFailed",
-        "JobNameInUse",
-        "JobTimedOut",
         "NoCurrentSchema",
+        "NotAnswered",
         "NotPrivileged",
         "ObjectExists",
         "ObjectNotFound",
@@ -160,25 +168,47 @@ _NAMES_BY_MODULE = {
         "SessionExpired",
         "SpcsError",
         "StatementError",
-        "SubmissionFailed",
         "UnexpectedAnswer",
     ),
+    "jobs.job_errors": (
+        "JobFailed",
+        "JobNameInUse",
+    ),
     "multi_assets": ("spcs_job_multi_asset",),
+    "pipes_client": (
+        "PipesSpcsClient",
+        "PipesSpcsLogsMessageReader",
+    ),
+    "polling_sensor": ("build_spcs_polling_sensor",),
+    "resource": ("SpcsJobResource",),
+    "spcs.client": ("SpcsClient",),
+    "spcs.job_errors": (
+        "JobTimedOut",
+        "SubmissionFailed",
+    ),
     "spcs.names": ("JobName",),
-    "pipes_client": ("PipesSpcsClient", "PipesSpcsLogReader"),
     "spcs.records": (
         "ContainerRecord",
         "EventRecord",
         "HistoryRecord",
         "InstanceRecord",
+        "JobListing",
         "JobLog",
         "JobRecord",
         "LogLine",
         "MetricRecord",
     ),
-    "spcs.request": ("JobRequest", "SpecTemplate", "StageFile"),
-    "resource": ("SpcsJobResource",),
-    "polling_sensor": ("build_spcs_polling_sensor",),
+    "spcs.request": (
+        "JobRequest",
+        "SpecTemplate",
+        "StageFile",
+    ),
+    "spcs.status": ("JobStatus",),
+    "spcs.submission": (
+        "Submission",
+        "Submitted",
+    ),
+    "spcs.unreadable": ("Unreadable",),
     "spec": (
         "BlockConfig",
         "Capabilities",
@@ -203,7 +233,6 @@ _NAMES_BY_MODULE = {
         "Volume",
         "VolumeMount",
     ),
-    "spcs.status": ("JobStatus",),
 }
 _MODULES = {name: module for module, names in _NAMES_BY_MODULE.items() for name in names}
 

@@ -7,9 +7,9 @@ from typing import Any
 import dagster as dg
 
 from dagster_spcs.definition import call, define, job_asset_spec
-from dagster_spcs.jobs.submission import Overlap
-from dagster_spcs.run.execution import JobStep
 from dagster_spcs.run.mode import Mode
+from dagster_spcs.run.options import StepOptions
+from dagster_spcs.run.overlap import Overlap
 from dagster_spcs.spcs.request import JobRequest
 
 JobFunction = Callable[..., JobRequest]
@@ -113,7 +113,7 @@ def spcs_job_asset(
             retry_delay_seconds=retry_delay_seconds,
             resource_key=resource_key,
         )
-        step = JobStep(
+        options = StepOptions(
             build=lambda seen, arguments: {spec.key: call(function, seen, arguments)},
             result_tables={spec.key: result_table},
             compute_pool=compute_pool,
@@ -125,7 +125,7 @@ def spcs_job_asset(
         )
         return define(
             function,
-            step,
+            options,
             name=spec.key.to_python_identifier(),
             specs=[spec],
             backfill_policy=backfill_policy,

@@ -121,7 +121,6 @@ class SpcsPollingSensorComponent(dg.Component, dg.Model, dg.Resolvable):
     metadata: Literal["warehouse", "no-warehouse"] | None = None
     max_completions: int = 200
     max_seconds: float = 40.0
-    hold_seconds: float = 900.0
     failure_runs: bool = False
     observe: dict[str, str] | None = None
     running: bool = True

@@ -6,8 +6,9 @@ from typing import Any
 
 import dagster as dg
 
-from dagster_spcs.event_log import events
-from dagster_spcs.run.execution import JobStep
+from dagster_spcs.event_log import keys
+from dagster_spcs.run.execution import execute_step
+from dagster_spcs.run.options import StepOptions
 from dagster_spcs.spcs.names import qualified
 
 _KINDS = {"snowflake", "container"}
@@ -29,17 +30,17 @@ def job_asset_spec(
     table = {}
     if result_table is not None:
         qualified(result_table)
-        table = {events.RELATION: result_table, events.RESULT_TABLE: result_table}
+        table = {keys.RELATION: result_table, keys.RESULT_TABLE: result_table}
     return spec.replace_attributes(
         metadata={
             **table,
             **spec.metadata,
-            events.JOB_ASSET: True,
-            events.MAX_RETRIES: max_retries,
-            events.RETRY_DELAY: retry_delay_seconds,
-            events.RESOURCE_KEY: resource_key,
+            keys.JOB_ASSET: True,
+            keys.MAX_RETRIES: max_retries,
+            keys.RETRY_DELAY: retry_delay_seconds,
+            keys.RESOURCE_KEY: resource_key,
         },
-        tags={**spec.tags, events.JOB_ASSET: "true"},
+        tags={**spec.tags, keys.JOB_ASSET: "true"},
         kinds=spec.kinds or _KINDS,
         skippable=True,  # a deferred step yields no materialization; the sensor records it
     )
@@ -47,7 +48,7 @@ def job_asset_spec(
 
 def define(
     function: Callable[..., Any],
-    step: JobStep,
+    options: StepOptions,
     *,
     name: str,
     specs: Sequence[dg.AssetSpec],
@@ -55,10 +56,10 @@ def define(
     retry_policy: dg.RetryPolicy | None,
     check_specs: Sequence[dg.AssetCheckSpec] = (),
 ) -> dg.AssetsDefinition:
-    """Return the definition whose step is ``step``, with the parameters of the user's function."""
+    """Return the definition of a step, with the parameters of the user's function."""
 
     def run(context: dg.AssetExecutionContext, **arguments: Any) -> Iterator[Any]:
-        yield from step(context, arguments)
+        yield from execute_step(options, context, arguments)
 
     _take_parameters(run, function)
     decorated: dg.AssetsDefinition = dg.multi_asset(
@@ -66,7 +67,7 @@ def define(
         specs=specs,
         check_specs=[
             dg.AssetCheckSpec(
-                events.CHECK_NAME,
+                keys.CHECK_NAME,
                 asset=spec.key,
                 description="The last job of this asset ended DONE.",
             )
@@ -76,7 +77,7 @@ def define(
         can_subset=True,  # makes the checks' outputs optional as well
         backfill_policy=backfill_policy,
         retry_policy=retry_policy,
-        required_resource_keys={step.resource_key},
+        required_resource_keys={options.resource_key},
     )(run)
     return decorated
 

@@ -8,32 +8,24 @@
     ├── ConnectionFailed        (Retryable) the account cannot be reached, or the connection broke
     ├── AuthenticationFailed    the account refused the credentials
     ├── SessionExpired          (Retryable) the session's token ran out; a new connection helps
-    ├── StatementError          the account refused a statement; carries errno, sqlstate, query_id
-    │   ├── ObjectNotFound      missing, dropped, or not visible to the role
-    │   ├── ObjectExists        the name is taken
-    │   ├── NotPrivileged       the role may not do this
-    │   ├── NoCurrentSchema     the session has no current database or schema
-    │   └── FunctionUnavailable the account does not know a table function
-    ├── JobFailed               a job ended in another status than DONE
-    ├── JobTimedOut             a job was still at work when its time was up
-    ├── JobNameInUse            the name belongs to a job that is not ours to adopt
-    ├── SubmissionFailed        some of several submissions failed; says which were started
-    └── UnexpectedAnswer        the account answered in a shape this version does not know
+    ├── NotAnswered             the account did not give what it was asked for
+    │   ├── StatementError      it refused a statement; carries errno, sqlstate, query_id
+    │   │   ├── ObjectNotFound      missing, dropped, or not visible to the role
+    │   │   ├── ObjectExists        the name is taken
+    │   │   ├── NotPrivileged       the role may not do this
+    │   │   ├── NoCurrentSchema     the session has no current database or schema
+    │   │   └── FunctionUnavailable the account does not know a table function
+    │   └── UnexpectedAnswer    it answered in a shape this version does not know
+    ├── JobTimedOut             (``spcs.job_errors``) a job was at work when its time was up
+    ├── SubmissionFailed        (``spcs.job_errors``) some of several submissions failed
+    ├── JobFailed               (``jobs.job_errors``) a job ended in another status than DONE
+    └── JobNameInUse            (``jobs.job_errors``) the name is a job's that is not ours to adopt
 
 ``Retryable`` marks the classes after which the same call may be repeated. Callers catch classes
 and read attributes; nothing in this library reads an error's meaning out of its text.
 """
 
 import textwrap
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
-
-from dagster_spcs.spcs.status import JobStatus
-
-if TYPE_CHECKING:
-    from dagster_spcs.spcs.client import Submitted
-    from dagster_spcs.spcs.names import JobName
-    from dagster_spcs.spcs.records import JobRecord
 
 
 class SpcsError(Exception):
@@ -69,7 +61,11 @@ class SessionExpired(SpcsError, Retryable):
     """The session's token is no longer accepted; a fresh connection is needed."""
 
 
-class StatementError(SpcsError):
+class NotAnswered(SpcsError):
+    """The account did not give what it was asked for; what else it is asked for is unaffected."""
+
+
+class StatementError(NotAnswered):
     """The account refused a statement.
 
     Attributes:
@@ -132,83 +128,5 @@ class FunctionUnavailable(StatementError):
     next_step = 'Use metadata="no-warehouse", which needs no table function.'
 
 
-class UnexpectedAnswer(SpcsError):
-    """The account's answer misses a column this version relies on."""
-
-
-class JobFailed(SpcsError):
-    """A job ended in another status than DONE."""
-
-    def __init__(
-        self,
-        job: "JobRecord",
-        exit_codes: Mapping[str, int],
-        last_lines: str,
-        *,
-        ending: str | None = None,
-    ) -> None:
-        self.job = job
-        self.exit_codes = dict(exit_codes)
-        self.last_lines = last_lines
-        codes = ", ".join(f"{where}: {code}" for where, code in self.exit_codes.items())
-        ending = ending or f"ended {job.status.value}"
-        kept = f"\nThe service is kept for a look; remove it with: DROP SERVICE {job.name.sql}"
-        super().__init__(
-            f"Job {job.name} {ending}; exit codes: {codes or 'none'}."
-            f" Its last lines:\n{textwrap.indent(last_lines or '(no output)', '  ')}"
-            f"{'' if job.status is JobStatus.DELETED else kept}"
-        )
-
-
-class JobTimedOut(SpcsError):
-    """A job had not ended when the time it was given was up."""
-
-    def __init__(self, names: "list[JobName]", seconds: float) -> None:
-        self.names = names
-        self.seconds = seconds
-        listed = ", ".join(str(name) for name in names)
-        super().__init__(
-            f"Not ended after {seconds:g} s: {listed}. The jobs go on; wait again or cancel them."
-        )
-
-
-class JobNameInUse(SpcsError):
-    """The job's name is taken by a service that was not submitted for the same purpose."""
-
-    def __init__(self, name: "JobName", why: str) -> None:
-        self.name = name
-        super().__init__(
-            f"Job name {name} is in use: {why}. Nothing was started. Choose another name, or look"
-            f" at it with DESCRIBE SERVICE {name.sql} and remove it with DROP SERVICE {name.sql}."
-        )
-
-
-class SubmissionFailed(SpcsError):
-    """Some of several submissions failed.
-
-    Attributes:
-        started: the jobs that are now in flight; they were not undone.
-        failed: the error of each job that was not started.
-        submitted: what the client knows of the jobs in ``started``.
-    """
-
-    def __init__(
-        self,
-        started: "list[JobName]",
-        failed: "Mapping[JobName, SpcsError]",
-        *,
-        submitted: "Sequence[Submitted]" = (),
-    ) -> None:
-        self.started = started
-        self.failed = dict(failed)
-        self.submitted = submitted
-        lines = [
-            f"  {name}: {(str(error) or type(error).__name__).splitlines()[0]}"
-            for name, error in failed.items()
-        ]
-        begun = ", ".join(str(name) for name in started) or "none"
-        super().__init__(
-            f"{len(failed)} of {len(failed) + len(started)} jobs were not started:\n"
-            + "\n".join(lines)
-            + f"\nStarted and in flight: {begun}"
-        )
+class UnexpectedAnswer(NotAnswered):
+    """The account's answer has a shape that this version does not know."""

@@ -7,9 +7,9 @@ from typing import Any
 import dagster as dg
 
 from dagster_spcs.definition import call, define, job_asset_spec
-from dagster_spcs.jobs.submission import Overlap
-from dagster_spcs.run.execution import JobStep
 from dagster_spcs.run.mode import Mode
+from dagster_spcs.run.options import StepOptions
+from dagster_spcs.run.overlap import Overlap
 from dagster_spcs.spcs.request import JobRequest
 
 JobsFunction = Callable[..., Mapping[str, JobRequest]]
@@ -83,7 +83,7 @@ def spcs_job_multi_asset(
                 raise KeyError(f"{function.__name__} has no asset {', '.join(strange)}")
             return made
 
-        step = JobStep(
+        options = StepOptions(
             build=build,
             result_tables={key: tables.get(key) for key in keys},
             compute_pool=compute_pool,
@@ -94,7 +94,7 @@ def spcs_job_multi_asset(
         )
         return define(
             function,
-            step,
+            options,
             name=name or function.__name__,
             specs=[
                 job_asset_spec(

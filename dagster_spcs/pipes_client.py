@@ -3,29 +3,31 @@
 import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any, cast
 
 import dagster as dg
 from dagster_pipes import PIPES_PROTOCOL_VERSION
 
-from dagster_spcs.errors import JobFailed, ObjectNotFound, SpcsError
-from dagster_spcs.event_log import events
-from dagster_spcs.jobs.gather import JobReport, ran_out_of_time
+from dagster_spcs.errors import ObjectNotFound, SpcsError
+from dagster_spcs.event_log.container_reports import ContainerReports
+from dagster_spcs.event_log.job_metadata import job_metadata
+from dagster_spcs.jobs.gather import Gatherer
+from dagster_spcs.jobs.job_errors import JobFailed
 from dagster_spcs.jobs.log_text import plain
-from dagster_spcs.jobs.submission import LaunchedJob, Place, PlannedJob, launch, name_of
-from dagster_spcs.pipes.context import MESSAGES, tell, with_environment
+from dagster_spcs.jobs.report import JobReport
+from dagster_spcs.jobs.submission import PlannedJob, submit
+from dagster_spcs.pipes.context import MESSAGES, with_environment, with_pipes
+from dagster_spcs.pipes.storable import NotStorable, storable
 from dagster_spcs.resource import SpcsJobResource
-from dagster_spcs.run.waiting import compute_log, gather_whole, wait_and_stream
+from dagster_spcs.run.waiting import LogStreams, compute_log, gather_whole, wait_and_stream
 from dagster_spcs.spcs.client import SpcsClient
 from dagster_spcs.spcs.names import JobName
-from dagster_spcs.spcs.records import JobRecord
 from dagster_spcs.spcs.request import JobRequest
 
 _FAILURE_LOG_BYTES = 2_000
 
 
-class PipesSpcsLogReader(dg.PipesMessageReader):
+class PipesSpcsLogsMessageReader(dg.PipesMessageReader):
     """Hands the messages in a finished job's log to Dagster, in their order, each once."""
 
     def __init__(self) -> None:
@@ -41,7 +43,11 @@ class PipesSpcsLogReader(dg.PipesMessageReader):
             self._handler = None
 
     def deliver(self, report: JobReport) -> None:
-        """Hand over what a job said."""
+        """Hand over what a job said.
+
+        Raises:
+            NotStorable: if a message holds what Dagster cannot store.
+        """
         assert self._handler is not None, "messages are delivered while the session is open"
         assert report.messages is not None
         for message in report.messages.messages:
@@ -49,7 +55,7 @@ class PipesSpcsLogReader(dg.PipesMessageReader):
                 {
                     "__dagster_pipes_version": PIPES_PROTOCOL_VERSION,
                     "method": cast(Any, message.method),
-                    "params": message.params,
+                    "params": storable(message.params),
                 }
             )
 
@@ -84,7 +90,7 @@ class PipesSpcsClient(dg.ConfigurableResource[Any], dg.PipesClient):
     ) -> dg.PipesClientCompletedInvocation:
         """Run a job to its end.
 
-        The job's lines go to the run's compute log as they come; what the container reports is
+        The job's lines go to the run's compute log as they come. What the container reports is
         read from the whole log after the end, so nothing is missed or told twice.
 
         Args:
@@ -95,9 +101,10 @@ class PipesSpcsClient(dg.ConfigurableResource[Any], dg.PipesClient):
                 stage for what is too large for it.
 
         Raises:
-            dagster.Failure: if the job ends in another status than DONE.
+            dagster.Failure: if the job ends in another status than DONE, or a message of the
+                container holds what Dagster cannot store.
         """
-        reader = PipesSpcsLogReader()
+        reader = PipesSpcsLogsMessageReader()
         request = request.model_copy(update={"extras": {**request.extras, **(extras or {})}})
         with (
             dg.open_pipes_session(
@@ -107,48 +114,26 @@ class PipesSpcsClient(dg.ConfigurableResource[Any], dg.PipesClient):
                 extras=request.extras,
             ) as session,
             self.spcs.get_client(
-                patience_seconds=self.spcs.outage_seconds,
+                retry_timeout_seconds=self.spcs.retry_timeout_seconds,
                 on_retry=lambda error: context.log.warning(f"Trying again: {error}"),
             ) as client,
         ):
             if context_injector is None:
-                told = tell(request, session.context_data, client, self.spcs.pipes_stage)
+                told = with_pipes(request, session.context_data, client, self.spcs.pipes_stage)
             else:
                 told = with_environment(request, session.get_bootstrap_env_vars())
-            planned = self._planned(context, request, told)
-            place = Place(*self.spcs.place(), self.spcs.prefix())
-            name = name_of(place, planned)
+            report = self._run_to_its_end(context, client, self._planned(context, request, told))
             try:
-                [job] = launch(
-                    client,
-                    place,
-                    [planned],
-                    at_once=1,
-                    is_retry=context.op_execution_context.retry_number > 0,
-                )
-                name = job.name  # another attempt's, if the step is repeated
-                context.log.info(f"Waiting for job {job.name} on {planned.compute_pool}.")
-                record = self._wait(client, job, context)
-            except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
-                self._cancel(name, context)
-                raise
-            [report] = gather_whole(
-                client,
-                [record],
-                poll_seconds=self.spcs.poll_seconds,
-                say=context.log.info,
-                warn=context.log.warning,
-                source=self.spcs.metadata_source(),
-                last_lines=self.spcs.log_lines,
-                pipes={job.name},
-            )
-            report = replace(report, timed_out=ran_out_of_time(record, job.identity))
-            reader.deliver(report)
+                reader.deliver(report)
+            except NotStorable as error:
+                raise dg.Failure(f"{report.job.name} reported something odd: {error}") from error
         if not report.succeeded:
             last_lines = plain(report.log.lines, _FAILURE_LOG_BYTES)
-            failure = JobFailed(record, report.exit_codes, last_lines, ending=report.ending)
+            failure = JobFailed(
+                report.job.record, report.exit_codes, last_lines, ending=report.ending
+            )
             raise dg.Failure(str(failure))
-        metadata = events.job_metadata(report, job.identity, account=self.spcs.account())
+        metadata = job_metadata(report, ContainerReports(), account=self.spcs.account())
         return dg.PipesClientCompletedInvocation(session, metadata=metadata)
 
     def _planned(self, context: Any, request: JobRequest, told: JobRequest) -> PlannedJob:
@@ -156,31 +141,58 @@ class PipesSpcsClient(dg.ConfigurableResource[Any], dg.PipesClient):
         if pool is None:
             raise dg.Failure("No compute pool: name one in the JobRequest or in SpcsJobResource.")
         op = context.op_execution_context
-        place = [str(op.op_handle), op.get_mapping_key() or ""]
         # A step may run several jobs; the same one gets the same name when the step is repeated.
         digest = hashlib.sha256(request.model_dump_json().encode()).hexdigest()[:12]
+        call = "/".join([digest, op.get_mapping_key() or "", str(op.op_handle)])
         return PlannedJob(
             request=told,
             compute_pool=pool,
-            asset=("pipes", digest, *place[1:], place[0]),
+            asset=(),
             partition=context.partition_key if context.has_partition_key else None,
             run_id=context.run.run_id,
             attempt=0,
             blocking=True,
             pipes=True,
+            call=call,
         )
 
-    def _wait(self, client: SpcsClient, job: LaunchedJob, context: Any) -> JobRecord:
-        for ended in wait_and_stream(
+    def _run_to_its_end(self, context: Any, client: SpcsClient, planned: PlannedJob) -> JobReport:
+        """Submit a job, wait for it, and return its report; cancel it if interrupted."""
+        place = self.spcs.place()
+        name = planned.name_in(place)
+        try:
+            submitted = submit(
+                client,
+                place,
+                [planned],
+                max_concurrent=1,
+                is_retry=context.op_execution_context.retry_number > 0,
+            )
+            name = submitted[0].name  # another attempt's, if the step is repeated
+            context.log.info(f"Waiting for job {name} on {planned.compute_pool}.")
+            streams = LogStreams(client, submitted, compute_log(pipes=True), context.log.warning)
+            [[job]] = wait_and_stream(
+                client,
+                submitted,
+                streams,
+                poll_seconds=self.spcs.poll_seconds,
+                warn=context.log.warning,
+            )
+        except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
+            self._cancel(name, context)
+            raise
+        gatherer = Gatherer(
+            client, source=self.spcs.metadata_source(), last_lines=self.spcs.log_lines
+        )
+        [report] = gather_whole(
             client,
+            gatherer,
             [job],
             poll_seconds=self.spcs.poll_seconds,
-            emit=compute_log(pipes=True),
+            say=context.log.info,
             warn=context.log.warning,
-        ):
-            for _, record in ended:
-                return record
-        raise AssertionError("a wait for one job ends with it")
+        )
+        return report
 
     def _cancel(self, name: JobName, context: Any) -> None:
         with self.spcs.get_client() as client:

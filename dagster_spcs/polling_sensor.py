@@ -1,17 +1,16 @@
 """The polling sensor's definition."""
 
 from collections.abc import Mapping
-from datetime import timedelta
 
 import dagster as dg
 
-from dagster_spcs.event_log import events
+from dagster_spcs.event_log import keys
 from dagster_spcs.jobs.gather import MetadataSource
 from dagster_spcs.resource import SpcsJobResource
-from dagster_spcs.sensor.cursor import Cursor
-from dagster_spcs.sensor.failures import FAILURE_JOB, RETRY_JOB
+from dagster_spcs.sensor.cursor import read_cursor
 from dagster_spcs.sensor.observed import ObservedJobs
-from dagster_spcs.sensor.tick import Tick
+from dagster_spcs.sensor.run_requests import FAILURE_JOB, RETRY_JOB
+from dagster_spcs.sensor.tick import Tick, TickOptions
 
 
 def build_spcs_polling_sensor(
@@ -21,7 +20,6 @@ def build_spcs_polling_sensor(
     metadata: MetadataSource | None = None,
     max_completions: int = 200,
     max_seconds: float = 40.0,
-    hold_seconds: float = 900.0,
     failure_runs: bool = False,
     observe: Mapping[str, str] | None = None,
     default_status: dg.DefaultSensorStatus = dg.DefaultSensorStatus.RUNNING,
@@ -42,9 +40,6 @@ def build_spcs_polling_sensor(
         max_completions: at most so many jobs a tick; the rest is for the next one.
         max_seconds: a tick starts no further batch after this long (a sensor's call is cut off
             after 60 seconds by default).
-        hold_seconds: how long a finished job is left to the run that waits for it. A run whose
-            process was killed looks as if it were still there; after this long the sensor tells
-            on the asset's page that it takes the job over, and records it with the next tick.
         failure_runs: for each failed job that is not tried again, launch a small run that fails
             with the same text, so that alerts on failed runs fire. Dagster allows
             it only where the partitioned job assets share one partitions definition.
@@ -64,27 +59,23 @@ def build_spcs_polling_sensor(
         # A job for retries wants assets of one partitions definition; a selection takes any, but
         # then the sensor can start nothing else.
         jobs=[RETRY_JOB, FAILURE_JOB] if failure_runs else None,
-        asset_selection=None if failure_runs else dg.AssetSelection.tag(events.JOB_ASSET, "true"),
+        asset_selection=None if failure_runs else dg.AssetSelection.tag(keys.JOB_ASSET, "true"),
         description="Records the jobs that ended on Snowpark Container Services.",
+        metadata={keys.RESOURCE_KEY: resource_key},
     )
     def _tick(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         resource: SpcsJobResource = getattr(context.resources, resource_key)
-        # A cursor that cannot be read fails the tick: starting over in silence would be wrong.
-        cursor = Cursor.model_validate_json(context.cursor) if context.cursor else Cursor()
+        cursor = read_cursor(context.cursor)
+        options = TickOptions(
+            resource_key=resource_key,
+            source=metadata or resource.metadata_source(),
+            max_completions=max_completions,
+            max_seconds=max_seconds,
+            failure_runs=failure_runs,
+            observed=observed,
+        )
         # One attempt: a tick has little time, and the next one is the repetition.
-        with resource.get_client(patience_seconds=0) as client:
-            source = metadata or resource.metadata_source()
-            tick = Tick(
-                context,
-                client,
-                resource,
-                source,
-                cursor,
-                resource_key=resource_key,
-                hold=timedelta(seconds=hold_seconds),
-                failure_runs=failure_runs,
-                observed=observed,
-            )
-            return tick.run(max_completions, max_seconds)
+        with resource.get_client(retry_timeout_seconds=0) as client:
+            return Tick(context, client, resource, cursor, options).run()
 
     return _tick

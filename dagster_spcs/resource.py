@@ -8,7 +8,8 @@ from pydantic import Field
 
 from dagster_spcs.errors import InvalidName, SpcsError
 from dagster_spcs.jobs.gather import MetadataSource
-from dagster_spcs.spcs.client import PATIENCE_SECONDS, SpcsClient
+from dagster_spcs.jobs.submission import Place
+from dagster_spcs.spcs.client import RETRY_TIMEOUT_SECONDS, SpcsClient
 from dagster_spcs.spcs.names import JobName, choose_job_name, split_name
 
 NETWORK_TIMEOUT_SECONDS = 20
@@ -58,15 +59,15 @@ class SpcsJobResource(dg.ConfigurableResource[Any]):
     poll_seconds: float = Field(
         default=5.0, gt=0, description="Seconds between two looks at jobs a run waits for."
     )
-    submissions_at_once: int = Field(
+    max_concurrent_submissions: int = Field(
         default=32, ge=1, description="Statements in flight when several jobs are submitted."
     )
-    outage_seconds: float = Field(
+    retry_timeout_seconds: float = Field(
         default=3600.0,
         ge=0,
         description=(
-            "How long a run that waits for jobs goes on trying while the account cannot be"
-            " reached; the jobs go on meanwhile."
+            "How long a run that waits for jobs retries a statement while the account cannot be"
+            " reached. The jobs go on meanwhile."
         ),
     )
     log_lines: int = Field(
@@ -87,11 +88,12 @@ class SpcsJobResource(dg.ConfigurableResource[Any]):
         ),
     )
 
-    def place(self) -> tuple[str, str]:
-        """Return database and schema of the jobs, in stored form.
+    def place(self) -> Place:
+        """Return where the jobs live and how their names begin, in stored form.
 
         Raises:
-            InvalidName: if neither this resource nor its Snowflake resource names them.
+            InvalidName: if neither this resource nor its Snowflake resource names database and
+                schema, or if no job's name can begin with the prefix.
         """
         database = self.database or getattr(self.snowflake, "database", None)
         schema = self.schema_ or getattr(self.snowflake, "schema_", None)
@@ -101,18 +103,14 @@ class SpcsJobResource(dg.ConfigurableResource[Any]):
                 "jobs live in a schema: set `database` and `schema` of SpcsJobResource or of its"
                 " SnowflakeResource",
             )
-        return _single(database), _single(schema)
+        prefix = _single(self.job_name_prefix).strip("_")
+        JobName(choose_job_name(prefix, "", []))  # refuses what no job's name can begin with
+        return Place(_single(database), _single(schema), prefix)
 
     def account(self) -> str | None:
         """Return the account's name where the Snowflake resource tells it."""
         account = getattr(self.snowflake, "account", None)
         return account if isinstance(account, str) else None
-
-    def prefix(self) -> str:
-        """Return the beginning of every job's name, checked, in stored form."""
-        prefix = _single(self.job_name_prefix).strip("_")
-        JobName(choose_job_name(prefix, "", []))  # refuses what no job's name can begin with
-        return prefix
 
     def metadata_source(self) -> MetadataSource:
         """Return where history and logs of finished jobs are read from."""
@@ -121,13 +119,13 @@ class SpcsJobResource(dg.ConfigurableResource[Any]):
     def get_client(
         self,
         *,
-        patience_seconds: float = PATIENCE_SECONDS,
+        retry_timeout_seconds: float = RETRY_TIMEOUT_SECONDS,
         on_retry: Callable[[SpcsError], None] = lambda _: None,
     ) -> SpcsClient:
         """Return a client; use it in ``with``, or close it.
 
         Its connection is opened at the first statement. A statement is tried again for
-        ``patience_seconds`` while the account cannot be reached, and ``on_retry`` is told why.
+        ``retry_timeout_seconds`` while the account cannot be reached, and ``on_retry`` is told why.
         """
         # Imported here because the connector is costly and most processes never connect.
         from dagster_spcs.spcs.session import SnowflakeSession
@@ -139,7 +137,7 @@ class SpcsJobResource(dg.ConfigurableResource[Any]):
             )
         return SpcsClient(
             SnowflakeSession(_with_timeout(self.snowflake).get_connection),
-            patience_seconds=patience_seconds,
+            retry_timeout_seconds=retry_timeout_seconds,
             on_retry=on_retry,
         )
 

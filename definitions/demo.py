@@ -193,7 +193,7 @@ class Demo:
         instance: "dg.DagsterInstance",
         submission: Submission,
     ) -> int:
-        from dagster_spcs.event_log import events
+        from dagster_spcs.event_log import keys
         from definitions import sql
 
         recorded = {asset: _metadata(instance, asset) for asset in JOB_ASSETS}
@@ -203,13 +203,13 @@ class Demo:
         )
         for facts in recorded.values():
             print(
-                f"  {facts[events.JOB_NAME].rpartition('.')[2]:<50} {facts[events.STATUS]:<7}"
-                f" {facts[events.SECONDS_QUEUED]:>7.1f}s {facts[events.SECONDS_RUNNING]:>7.1f}s"
-                f" {facts[events.ROW_COUNT]:>5} {facts[events.LOG_LINES]:>9}"
+                f"  {facts[keys.JOB_NAME].rpartition('.')[2]:<50} {facts[keys.STATUS]:<7}"
+                f" {facts[keys.SECONDS_QUEUED]:>7.1f}s {facts[keys.SECONDS_RUNNING]:>7.1f}s"
+                f" {facts[keys.ROW_COUNT]:>5} {facts[keys.LOG_LINES]:>9}"
             )
-        alone = sum(facts[events.SECONDS_RUNNING] for facts in recorded.values())
-        together = max(facts[events.COMPLETED] for facts in recorded.values()) - min(
-            facts[events.STARTED] for facts in recorded.values()
+        alone = sum(facts[keys.SECONDS_RUNNING] for facts in recorded.values())
+        together = max(facts[keys.COMPLETED] for facts in recorded.values()) - min(
+            facts[keys.STARTED] for facts in recorded.values()
         )
         print(f"\n  One run submitted both jobs in {submission.seconds:.2f} s and was over.")
         print(f"  Both jobs together took {together:.1f} s; one after the other {alone:.1f} s.")
@@ -322,9 +322,9 @@ def _jobs(client: "SpcsClient") -> dict[str, "JobRecord"]:
     from dagster_spcs.jobs.identity import JobIdentity
 
     found = {}
-    for job in client.list(database=settings.DATABASE, schema=settings.SCHEMA):
+    for job in client.list_jobs(database=settings.DATABASE, schema=settings.SCHEMA):
         identity = JobIdentity.from_comment(job.comment)
-        if identity is not None:
+        if isinstance(identity, JobIdentity):
             found[identity.asset[-1]] = job
     return {asset: found[asset] for asset in JOB_ASSETS if asset in found}
 

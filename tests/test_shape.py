@@ -12,6 +12,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from radon.complexity import cc_visit
 
 import dagster_spcs
 
@@ -120,6 +121,19 @@ def test_private_modules_of_dagster_are_not_imported() -> None:
         if is_in(each, "dagster") and "._" in each
     ]
     assert private == []
+
+
+def test_no_function_is_hard_to_follow() -> None:
+    """No function of the library has more than 15 paths through it, as radon counts them."""
+    found = {path: cc_visit(path.read_text(encoding="utf-8")) for path in PACKAGE.rglob("*.py")}
+    hard = [
+        (path.name, block.name, block.complexity)
+        for path, blocks in found.items()
+        for block in blocks
+        if block.letter in "FM" and block.complexity > 15
+    ]
+    assert sum(map(len, found.values())) > 500  # functions are seen
+    assert hard == []
 
 
 def test_each_package_says_where_to_begin() -> None:

@@ -1,138 +1,173 @@
-"""What Dagster's event log holds of an asset's jobs: their ends, and which the sensor took over.
+"""What Dagster's event log says of jobs: the only reader of it.
 
-An event belongs to a job by its name and the time it was submitted (of a job that others started:
-created), both in its metadata: a name can be used again once its job was dropped.
+An event belongs to a job by the job's key: its name, and when it was submitted. What cannot be read
+is kept aside with its reason; it is nobody's start and nobody's end.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Any
 
 import dagster as dg
 
-from dagster_spcs.event_log import events
-from dagster_spcs.jobs.identity import JobIdentity
-from dagster_spcs.spcs.clocks import HOSTS_DIFFER_BY
-from dagster_spcs.spcs.records import JobRecord
+from dagster_spcs.event_log.end import JobEnd, OwnEvent, read_end
+from dagster_spcs.event_log.start import JobStart, read_start
+from dagster_spcs.jobs.tracked_job import JobKey
+from dagster_spcs.spcs.unreadable import Unreadable
 
-JobEvent = dg.AssetMaterialization | dg.AssetObservation
-Searched = tuple[JobIdentity, datetime]
-"""Whose end may have been recorded, and since when."""
-_End = tuple[float, events.JobEnd]
 _PAGE = 1000
+"""Events that one query of the event log returns."""
 _MOST_PARTITIONS = 500
 """Partitions that one query of the event log names."""
 
 
-def asset_events(
-    instance: dg.DagsterInstance,
-    key: dg.AssetKey,
-    after: float | None = None,
-    partitions: Sequence[str] | None = None,
-) -> Iterator[tuple[float, JobEvent]]:
-    """Yield an asset's materializations, then its observations, the newest first, with times."""
-    yield from materializations(instance, key, after, partitions)
-    yield from observations(instance, key, after, partitions)
+@dataclass(frozen=True)
+class Entry:
+    """What the event log says of one job."""
+
+    start: JobStart | None = None
+    ends: tuple[JobEnd, ...] = ()
+    """One end; of a batch one for each partition that is recorded."""
+
+    def end_of(self, partition: str | None) -> JobEnd | None:
+        """Return the recorded end of a partition, or the one of the whole job if there is one."""
+        own = (end for end in self.ends if end.partition == partition)
+        return next(own, None) or next((end for end in self.ends if end.partition is None), None)
+
+    def has_ends_of(self, partitions: Collection[str | None]) -> bool:
+        """Whether the end of each of these is recorded, or one of the whole job."""
+        return all(self.end_of(partition) is not None for partition in partitions)
 
 
-def materializations(
-    instance: dg.DagsterInstance,
-    key: dg.AssetKey,
-    after: float | None = None,
-    partitions: Sequence[str] | None = None,
-) -> Iterator[tuple[float, JobEvent]]:
-    """Yield an asset's materializations, the newest first, with times."""
-    return _paged(instance.fetch_materializations, key, after, partitions)
+NOTHING = Entry()
+"""What the log says of a job that it says nothing of."""
 
 
-def observations(
-    instance: dg.DagsterInstance,
-    key: dg.AssetKey,
-    after: float | None = None,
-    partitions: Sequence[str] | None = None,
-) -> Iterator[tuple[float, JobEvent]]:
-    """Yield an asset's observations, the newest first, with times."""
-    return _paged(instance.fetch_observations, key, after, partitions)
+@dataclass(frozen=True)
+class Page:
+    """What the event log says of the jobs of one asset since a time."""
+
+    entries: Mapping[JobKey, Entry] = field(default_factory=dict)
+    unreadable: tuple[Unreadable, ...] = ()
+
+    def of(self, key: JobKey) -> Entry:
+        """Return what the log says of one job."""
+        return self.entries.get(key, NOTHING)
 
 
-def _paged(
-    fetch: Callable[..., Any],
-    key: dg.AssetKey,
-    after: float | None,
-    partitions: Sequence[str] | None,
-) -> Iterator[tuple[float, JobEvent]]:
-    wanted = dg.AssetRecordsFilter(
-        asset_key=key, asset_partitions=partitions, after_timestamp=after
-    )
-    page: str | None = None
-    while True:
-        result = fetch(wanted, limit=_PAGE, cursor=page)
-        for record in result.records:
-            event = record.asset_materialization or record.asset_observation
-            if event is not None:
-                yield record.timestamp, event
-        if not result.has_more:
-            return
-        page = result.cursor
-
-
-class RecordedEnds:
-    """The ends of jobs that the event log tells of; each asset's are read once, when asked for.
+class Ledger:
+    """Starts and ends of jobs, as Dagster's event log tells of them.
 
     Times are by the clock of Dagster's own hosts, so the account's clock does not matter.
 
     Args:
         instance: whose event log is read.
-        searched: every job that will be asked about.
+        page: how many events one query returns.
     """
 
-    def __init__(self, instance: dg.DagsterInstance, searched: Iterable[Searched]) -> None:
+    def __init__(self, instance: dg.DagsterInstance, page: int = _PAGE) -> None:
         self._instance = instance
-        self._after: dict[tuple[str, ...], float] = {}
-        self._partitions: dict[tuple[str, ...], set[str | None]] = {}
-        for identity, since in searched:
-            at = (since - HOSTS_DIFFER_BY).timestamp()
-            self._after[identity.asset] = min(at, self._after.get(identity.asset, at))
-            # The partitions of a batch are not known before the job was read.
-            partition = None if identity.batch else identity.partition
-            self._partitions.setdefault(identity.asset, set()).add(partition)
-        self._ends: dict[tuple[str, ...], dict[str, list[_End]]] = {}
-        self._taken_over: set[tuple[str, float]] = set()
+        self._page = page
 
-    def is_recorded(self, job: JobRecord, identity: JobIdentity) -> bool:
-        """Say whether the end of a job is recorded."""
-        return self.recorded_at(job, identity) is not None
+    def read(
+        self,
+        asset_key: Sequence[str],
+        since: datetime,
+        partitions: Collection[str | None] = (),
+    ) -> Page:
+        """Return what the log says of an asset's jobs.
 
-    def recorded_at(self, job: JobRecord, identity: JobIdentity) -> datetime | None:
-        """Return when the end of a job was recorded, None if it is not."""
-        ends = self._of(identity.asset).get(str(job.name), ())
-        at = next((at for at, end in ends if end.is_of(job, identity)), None)
-        return None if at is None else datetime.fromtimestamp(at, timezone.utc)
+        Args:
+            asset_key: components of the asset key.
+            since: events stored before this time are left out.
+            partitions: only these are asked for, if they are given and few, without None.
+        """
+        wanted = None
+        if partitions and None not in partitions and len(partitions) <= _MOST_PARTITIONS:
+            wanted = sorted(map(str, partitions))
+        return _page(self._events(asset_key, since, wanted))
 
-    def is_taken_over(self, job: JobRecord, identity: JobIdentity) -> bool:
-        """Say whether the sensor records a job that a run waits for."""
-        self._of(identity.asset)
-        return (str(job.name), identity.submitted.timestamp()) in self._taken_over
+    def read_starts(self, asset_key: Sequence[str], since: datetime) -> Page:
+        """Return the same, without the ends that are successes.
 
-    def _of(self, asset: tuple[str, ...]) -> dict[str, list[_End]]:
-        if asset not in self._ends:
-            self._ends[asset] = self._read(asset)
-        return self._ends[asset]
+        Starts and failures are observations; the materializations of an asset are much to read.
+        """
+        return _page(self._paged(self._instance.fetch_observations, asset_key, since, None))
 
-    def _read(self, asset: tuple[str, ...]) -> dict[str, list[_End]]:
-        found: dict[str, list[_End]] = {}
-        own = [partition for partition in self._partitions[asset] if partition is not None]
-        are_few = len(own) == len(self._partitions[asset]) <= _MOST_PARTITIONS
-        for at, event in asset_events(
-            self._instance,
-            dg.AssetKey(list(asset)),
-            self._after[asset],
-            sorted(own) if are_few else None,
-        ):
-            end = events.end_told_by(event)
-            taken_over = events.taken_over_by(event)
-            if end is not None:
-                found.setdefault(end.job_name, []).append((at, end))
-            elif taken_over is not None:
-                self._taken_over.add(taken_over)
-        return found
+    def last_end(self, asset_key: Sequence[str]) -> JobEnd | None:
+        """Return the end of an asset's job that was recorded last, None if there is none."""
+        ends = (read_end(at, event) for at, event in self._events(asset_key, None, None))
+        readable = (end for end in ends if isinstance(end, JobEnd))
+        return max(readable, key=lambda end: end.at, default=None)
+
+    def has_success_since(
+        self, asset_key: Sequence[str], partition: str | None, created: datetime, since: datetime
+    ) -> bool:
+        """Whether a job that was created later than ``created`` made an asset's partition.
+
+        Args:
+            asset_key: components of the asset key.
+            partition: None for an unpartitioned asset.
+            created: by the account's clock.
+            since: events stored before this time are left out, by Dagster's clock.
+        """
+        wanted = None if partition is None else [partition]
+        fetch = self._instance.fetch_materializations
+        events = self._paged(fetch, asset_key, since, wanted)
+        ends = (read_end(at, event) for at, event in events)
+        return any(isinstance(end, JobEnd) and end.created > created for end in ends)
+
+    def _events(
+        self, asset_key: Sequence[str], since: datetime | None, partitions: Sequence[str] | None
+    ) -> Iterator[tuple[datetime, OwnEvent]]:
+        for fetch in (self._instance.fetch_materializations, self._instance.fetch_observations):
+            yield from self._paged(fetch, asset_key, since, partitions)
+
+    def _paged(
+        self,
+        fetch: Callable[..., Any],
+        asset_key: Sequence[str],
+        since: datetime | None,
+        partitions: Sequence[str] | None,
+    ) -> Iterator[tuple[datetime, OwnEvent]]:
+        """Yield an asset's events, the newest first, with the times they were stored at."""
+        wanted = dg.AssetRecordsFilter(
+            asset_key=dg.AssetKey(list(asset_key)),
+            asset_partitions=partitions,
+            after_timestamp=None if since is None else since.timestamp(),
+        )
+        cursor: str | None = None
+        while True:
+            result = fetch(wanted, limit=self._page, cursor=cursor)
+            for record in result.records:
+                event = record.asset_materialization or record.asset_observation
+                if event is not None:
+                    yield datetime.fromtimestamp(record.timestamp, timezone.utc), event
+            if not result.has_more:
+                return
+            cursor = result.cursor
+
+
+def _page(events: Iterable[tuple[datetime, OwnEvent]]) -> Page:
+    entries: dict[JobKey, Entry] = {}
+    unreadable: list[Unreadable] = []
+    for at, event in events:
+        _take(read_start(at, event), entries, unreadable)
+        _take(read_end(at, event), entries, unreadable)
+    return Page(entries, tuple(unreadable))
+
+
+def _take(
+    told: JobStart | JobEnd | Unreadable | None,
+    entries: dict[JobKey, Entry],
+    unreadable: list[Unreadable],
+) -> None:
+    if isinstance(told, Unreadable):
+        unreadable.append(told)
+    elif told is not None:
+        entry = entries.get(told.key, NOTHING)
+        if isinstance(told, JobEnd):
+            entries[told.key] = replace(entry, ends=(*entry.ends, told))
+        elif entry.start is None or told.at < entry.start.at:
+            entries[told.key] = replace(entry, start=told)  # the first: a retry finds it again

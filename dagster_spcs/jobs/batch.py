@@ -2,14 +2,12 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from dagster_spcs.errors import UnexpectedAnswer
-from dagster_spcs.jobs.gather import JobReport
-from dagster_spcs.jobs.identity import JobIdentity
+from dagster_spcs.jobs.identity import MAX_PARTITION_BYTES
 from dagster_spcs.spcs.request import JobRequest
-from dagster_spcs.spcs.status import JobStatus
+from dagster_spcs.spcs.unreadable import Unreadable, is_text, read_safely
 from dagster_spcs.spec import ServiceSpec
 
 PARTITIONS_VARIABLE = "DAGSTER_PARTITION_KEYS"
@@ -39,41 +37,22 @@ def partitions_of(document: Mapping[str, Any]) -> tuple[str, ...]:
         UnexpectedAnswer: if it does not tell; only the owner's role sees a specification (page
             "DESCRIBE SERVICE").
     """
-    try:
-        for container in document["spec"]["containers"]:
-            text = (container.get("env") or {}).get(PARTITIONS_VARIABLE)
-            if text is not None:
-                return tuple(map(str, json.loads(text)))
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise UnexpectedAnswer(f"the specification cannot be read: {error!r}") from error
-    raise UnexpectedAnswer(f"the specification has no variable {PARTITIONS_VARIABLE}")
+    partitions = read_safely("its partitions", _partitions, document)
+    if isinstance(partitions, Unreadable):
+        raise UnexpectedAnswer(f"the specification tells no partitions: {partitions.reason}")
+    return partitions
 
 
-def by_partition(
-    report: JobReport, identity: JobIdentity, partitions: Sequence[str]
-) -> list[tuple[JobReport, JobIdentity]]:
-    """Return a report for each partition: the job's, as far as it is about that instance."""
-    return [
-        (_of_instance(report, index), identity.model_copy(update={"partition": partition}))
-        for index, partition in enumerate(partitions)
-    ]
+def _partitions(document: Mapping[str, Any]) -> tuple[str, ...]:
+    for container in document["spec"]["containers"]:
+        text = (container.get("env") or {}).get(PARTITIONS_VARIABLE)
+        if text is not None:
+            keys = json.loads(text)
+            if not isinstance(keys, list) or not all(map(_is_partition_key, keys)):
+                raise ValueError(f"{PARTITIONS_VARIABLE} is no list of partition keys")
+            return tuple(keys)
+    raise ValueError(f"there is no variable {PARTITIONS_VARIABLE}")
 
 
-def _of_instance(report: JobReport, index: int) -> JobReport:
-    containers = tuple(each for each in report.containers if each.instance_id == index)
-    is_done = bool(containers) and all(each.exit_code == 0 for each in containers)
-    has_ended = bool(containers) and all(each.has_ended for each in containers)
-    job = report.job
-    # A job is FAILED because of an instance that ended by itself; others may have run out of time.
-    in_time = is_done or (has_ended and job.status is JobStatus.FAILED)
-    if is_done:
-        job = replace(job, status=JobStatus.DONE, status_text=JobStatus.DONE.value)
-    lines = tuple(line for line in report.log.lines if line.instance_id == index)
-    return replace(
-        report,
-        job=job,
-        containers=containers,
-        # The totals are the whole job's.
-        log=replace(report.log, lines=lines, total=None, errors=None),
-        timed_out=report.timed_out and not in_time,
-    )
+def _is_partition_key(value: Any) -> bool:
+    return isinstance(value, str) and is_text(value) and len(value.encode()) <= MAX_PARTITION_BYTES

@@ -9,8 +9,11 @@ MAX_LOG_BYTES = 16_000
 """Of a log shown in metadata; the last lines win."""
 _MAX_LINE = 2_000
 _ESCAPE_CODES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
-# Controls, and the marks that turn the direction of text around.
-_CONTROLS = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+# Controls, the marks that turn the direction of text around, and halves of surrogate pairs, which
+# no page and no database takes.
+_CONTROLS = re.compile(
+    "[\x00-\x08\x0a-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 
 
 def clean(text: str) -> str:

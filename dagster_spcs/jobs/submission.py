@@ -1,49 +1,99 @@
-"""Starting the jobs of a step: names, identities, adoption, overlap."""
+"""Submitting the jobs of a step: names, identities, adoption."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
-from typing import Literal
+from datetime import datetime
 
-from dagster_spcs.errors import InvalidName, JobNameInUse, SpcsError, SubmissionFailed
+from dagster_spcs.errors import SpcsError
 from dagster_spcs.jobs.identity import JobIdentity
-from dagster_spcs.spcs.client import SpcsClient, Submission, Submitted
+from dagster_spcs.jobs.job_errors import JobNameInUse
+from dagster_spcs.jobs.tracked_job import JobKey, TrackedJob
+from dagster_spcs.spcs import clocks
+from dagster_spcs.spcs.client import SpcsClient
+from dagster_spcs.spcs.job_errors import SubmissionFailed
 from dagster_spcs.spcs.names import JobName, choose_job_name
 from dagster_spcs.spcs.records import JobRecord
 from dagster_spcs.spcs.request import JobRequest
-
-Overlap = Literal["skip", "allow", "cancel_previous"]
+from dagster_spcs.spcs.submission import Submission, Submitted
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where jobs of a code location live and how their names begin."""
+    """Where the jobs of a resource live and how their names begin."""
 
     database: str
     schema: str
     prefix: str
 
+    def __str__(self) -> str:
+        return f"{self.database}.{self.schema}, names beginning with {self.prefix}_"
+
+    def holds(self, name: JobName) -> bool:
+        """Whether a job of this name is one that the resource starts."""
+        own = (name.database, name.schema) == (self.database, self.schema)
+        return own and name.name.startswith(f"{self.prefix}_")
+
 
 @dataclass(frozen=True)
 class PlannedJob:
-    """A job to start for one asset and partition."""
+    """A job to submit for one asset and partition, or for one call of an op."""
 
     request: JobRequest
     compute_pool: str
     asset: tuple[str, ...]
+    """Components of the asset key; empty for a job that an op runs for itself."""
     partition: str | None
     run_id: str
     attempt: int
     blocking: bool
+    resource_key: str | None = None
     pipes: bool = False
     partitions: tuple[str, ...] = ()
     """What the instances make, one each, of a job over several partitions."""
-    held_back: bool = False
-    """Whether its event comes with the step's result, when all jobs of the step have ended."""
+    call: str | None = None
+    """What tells this call of an op from its other ones."""
+
+    @property
+    def label(self) -> str:
+        """Asset and partition, for messages."""
+        return " ".join(part for part in ("/".join(self.asset), self.partition) if part)
+
+    def name_in(self, place: Place) -> JobName:
+        """Return the job's name: the same for the same attempt, always."""
+        readable = self.asset[-1] if self.asset else (self.call or "").rpartition("/")[2]
+        told = [*self.asset, self.partition, self.run_id, self.attempt]
+        if self.call is not None:
+            told = [self.call, *told]
+        name = choose_job_name(place.prefix, self.request.name or readable, told)
+        return JobName(name, place.schema, place.database)
+
+    def identity_in(self, place: Place, now: datetime) -> JobIdentity:
+        """Return what the job's COMMENT says.
+
+        Args:
+            place: where it is submitted.
+            now: when, by Dagster's clock.
+        """
+        timeout = self.request.timeout
+        return JobIdentity(
+            asset=self.asset,
+            partition=self.partition,
+            run_id=self.run_id,
+            attempt=self.attempt,
+            blocking=self.blocking,
+            submitted=now,
+            deadline=None if timeout is None else now + timeout,
+            deployment=place.prefix,
+            resource_key=self.resource_key,
+            pipes=self.pipes,
+            batch=bool(self.partitions),
+            call=self.call,
+            note=self.request.comment,
+        )
 
 
 @dataclass(frozen=True)
-class LaunchedJob:
+class SubmittedJob:
     """A job that is at the account now."""
 
     name: JobName
@@ -51,164 +101,111 @@ class LaunchedJob:
     planned: PlannedJob
     adopted: bool
 
+    @property
+    def key(self) -> JobKey:
+        """What tells this job from every other one."""
+        return JobKey(str(self.name), self.identity.submitted)
 
-def asset_prefix(place: Place, asset: Sequence[str]) -> str:
-    """Return how the names of an asset's jobs begin; other assets may share it."""
-    return choose_job_name(place.prefix, asset[-1], []).rpartition("_")[0] + "_"
-
-
-def name_of(place: Place, planned: PlannedJob) -> JobName:
-    """Return the job's name: the user's, else the same for the same attempt, always.
-
-    Raises:
-        InvalidName: if the user's is not where the sensor looks.
-    """
-    if planned.request.name is not None:
-        given = JobName.parse(planned.request.name, database=place.database, schema=place.schema)
-        seen = (given.database, given.schema) == (place.database, place.schema)
-        if not seen or not given.name.startswith(f"{place.prefix}_"):
-            raise InvalidName(
-                str(given),
-                f"the sensor looks for jobs in {place.database}.{place.schema} whose names begin"
-                f" with {place.prefix}_",
-            )
-        return given
-    name = choose_job_name(
-        place.prefix,
-        planned.asset[-1],
-        [*planned.asset, planned.partition, planned.run_id, planned.attempt],
-    )
-    return JobName(name, place.schema, place.database)
+    def tracked(self, record: JobRecord) -> TrackedJob:
+        """Return the job as the account lists it now."""
+        return TrackedJob(record, self.identity)
 
 
-def in_flight(
-    client: SpcsClient, place: Place, planned: Sequence[PlannedJob]
-) -> list[list[JobRecord]]:
-    """Return, for each planned job in order, what other runs have in flight for the same.
-
-    The same is the same asset and partition.
-    """
-    prefixes = {
-        f"{place.prefix}_" if each.request.name is not None else asset_prefix(place, each.asset)
-        for each in planned
-    }
-    found: dict[tuple[str, ...], list[tuple[JobRecord, JobIdentity]]] = {}
-    for prefix in sorted(prefixes):
-        for job in client.list(database=place.database, schema=place.schema, prefix=prefix):
-            identity = JobIdentity.from_comment(job.comment)
-            if identity is not None and not job.status.is_final:
-                found.setdefault(identity.asset, []).append((job, identity))
-    return [
-        [
-            job
-            for job, identity in found.get(each.asset, [])
-            if identity.run_id != each.run_id
-            # A job over several partitions counts as being for all: its comment cannot list them.
-            and (identity.batch or each.partitions or identity.partition == each.partition)
-        ]
-        for each in planned
-    ]
-
-
-def launch(
+def submit(
     client: SpcsClient,
     place: Place,
     planned: Sequence[PlannedJob],
     *,
-    at_once: int,
+    max_concurrent: int,
     is_retry: bool,
-    on_launch: Callable[[LaunchedJob], None] = lambda _: None,
-) -> list[LaunchedJob]:
-    """Submit the jobs concurrently and adopt those that stand there already.
+    on_submitted: Callable[[SubmittedJob], None] = lambda _: None,
+) -> list[SubmittedJob]:
+    """Submit the jobs concurrently and adopt those that are there already.
 
     Args:
         client: runs the statements.
         place: where the jobs live.
         planned: one entry a job.
-        at_once: how many statements may be in flight.
+        max_concurrent: how many statements may be in flight.
         is_retry: whether the step ran before; then an earlier job of the step that failed is
             followed by a new one, and any other one is adopted.
-        on_launch: is told of each job, also when others were not started.
+        on_submitted: is told of each job, also when others were not started.
 
     Raises:
         SubmissionFailed: if some were not started; it names those that were.
         JobNameInUse: if a name belongs to a job that was not started by this run.
     """
-    launched: list[LaunchedJob] = []
+    submitted: list[SubmittedJob] = []
     refused: dict[JobName, SpcsError] = {}
     pending = list(planned)
     while pending:
-        identities = [_identity(each, place) for each in pending]
-        submissions = [
-            Submission(each.request, name_of(place, each), each.compute_pool, identity.to_comment())
-            for each, identity in zip(pending, identities, strict=True)
-        ]
-        submitted: Sequence[Submitted] = []
-        try:
-            submitted = client.submit_many(submissions, at_once=at_once)
-        except SubmissionFailed as error:
-            submitted = error.submitted
-            refused |= error.failed
-        except SpcsError as error:
-            refused[submissions[0].name] = error
-        known = {
-            submission.name: (each, identity)
-            for submission, each, identity in zip(submissions, pending, identities, strict=True)
-        }
-        again: list[PlannedJob] = []
-        for outcome in submitted:
-            each, identity = known[outcome.name]
-            found = outcome.adopted
-            if found is None:
-                launched.append(LaunchedJob(outcome.name, identity, each, adopted=False))
-                continue
-            try:
-                own = _own(outcome.name, found, each)
-                if is_retry and found.status.is_final and not found.status.is_success:
-                    if each.request.name is not None:
-                        raise JobNameInUse(outcome.name, "the job that failed before still has it")
-                    again.append(replace(each, attempt=each.attempt + 1))
-                else:
-                    launched.append(LaunchedJob(outcome.name, own, each, adopted=True))
-            except JobNameInUse as error:
-                refused[outcome.name] = error
-        pending = again
+        pending, found, failed = _submit_once(client, place, pending, max_concurrent, is_retry)
+        submitted += found
+        refused |= failed
     order = {(each.asset, each.partition): index for index, each in enumerate(planned)}
-    launched.sort(key=lambda job: order[job.planned.asset, job.planned.partition])
-    for job in launched:
-        on_launch(job)
-    if refused and not launched and len(refused) == 1:
+    submitted.sort(key=lambda job: order[job.planned.asset, job.planned.partition])
+    for job in submitted:
+        on_submitted(job)
+    if refused and not submitted and len(refused) == 1:
         raise next(iter(refused.values()))
     if refused:
-        raise SubmissionFailed([each.name for each in launched], refused)
-    return launched
+        raise SubmissionFailed([each.name for each in submitted], refused)
+    return submitted
 
 
-def _identity(planned: PlannedJob, place: Place) -> JobIdentity:
-    now = datetime.now(timezone.utc)
-    timeout = planned.request.timeout
-    return JobIdentity(
-        asset=planned.asset,
-        partition=planned.partition,
-        run_id=planned.run_id,
-        attempt=planned.attempt,
-        blocking=planned.blocking,
-        submitted=now,
-        deadline=None if timeout is None else now + timeout,
-        deployment=place.prefix,
-        pipes=planned.pipes,
-        batch=bool(planned.partitions),
-        held_back=planned.held_back,
-        note=planned.request.comment,
-    )
+def _submit_once(
+    client: SpcsClient,
+    place: Place,
+    planned: Sequence[PlannedJob],
+    max_concurrent: int,
+    is_retry: bool,
+) -> tuple[list[PlannedJob], list[SubmittedJob], dict[JobName, SpcsError]]:
+    """Return what is to be submitted again as a further attempt, what is there, what is not."""
+    now = clocks.utc_now()
+    known = {each.name_in(place): (each, each.identity_in(place, now)) for each in planned}
+    submissions = [
+        Submission(each.request, name, each.compute_pool, identity.to_comment())
+        for name, (each, identity) in known.items()
+    ]
+    outcomes: Sequence[Submitted] = []
+    refused: dict[JobName, SpcsError] = {}
+    try:
+        outcomes = client.submit_many(submissions, max_concurrent=max_concurrent)
+    except SubmissionFailed as error:
+        outcomes, refused = error.submitted, dict(error.failed)
+    except SpcsError as error:
+        refused[submissions[0].name] = error
+    again: list[PlannedJob] = []
+    found: list[SubmittedJob] = []
+    for outcome in outcomes:
+        each, identity = known[outcome.name]
+        if outcome.adopted is None:
+            found.append(SubmittedJob(outcome.name, identity, each, adopted=False))
+            continue
+        try:
+            own = _identity_of_own(outcome.name, outcome.adopted, each)
+        except JobNameInUse as error:
+            refused[outcome.name] = error
+            continue
+        status = outcome.adopted.status
+        if is_retry and status.is_final and not status.is_success:
+            again.append(replace(each, attempt=each.attempt + 1))
+        else:
+            found.append(SubmittedJob(outcome.name, own, each, adopted=True))
+    return again, found, refused
 
 
-def _own(name: JobName, found: JobRecord, planned: PlannedJob) -> JobIdentity:
+def _identity_of_own(name: JobName, found: JobRecord, planned: PlannedJob) -> JobIdentity:
+    """Return the identity of a job that has the planned name already.
+
+    Raises:
+        JobNameInUse: if it is not a job of this run, asset and partition.
+    """
     identity = JobIdentity.from_comment(found.comment)
-    if identity is None:
-        raise JobNameInUse(name, "its comment is not one of dagster-spcs")
-    own = (planned.asset, planned.partition, bool(planned.partitions))
-    if (identity.asset, identity.partition, identity.batch) != own:
+    if not isinstance(identity, JobIdentity):
+        raise JobNameInUse(name, "its comment is not one of this version of dagster-spcs")
+    own = (planned.asset, planned.partition, bool(planned.partitions), planned.call)
+    if (identity.asset, identity.partition, identity.batch, identity.call) != own:
         asset = "/".join(identity.asset)
         raise JobNameInUse(name, f"it was submitted for asset {asset}, {identity.partition or ''}")
     if identity.run_id != planned.run_id:

@@ -1,13 +1,11 @@
-"""What a container of a job asset is told through Dagster Pipes, in its environment."""
+"""What a container is told through Dagster Pipes, in its environment."""
 
 import hashlib
 import json
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-import dagster as dg
 from dagster_pipes import (
     DAGSTER_PIPES_CONTEXT_ENV_VAR,
     DAGSTER_PIPES_MESSAGES_ENV_VAR,
@@ -17,6 +15,7 @@ from dagster_pipes import (
     encode_param,
 )
 
+from dagster_spcs.errors import InvalidSpecification
 from dagster_spcs.spcs.client import SpcsClient
 from dagster_spcs.spcs.request import JobRequest
 from dagster_spcs.spec import ServiceSpec, StageConfig, Volume, VolumeMount
@@ -29,30 +28,7 @@ _VOLUME = "dagster-pipes"
 _MOUNT = "/dagster-pipes"
 
 
-def context_data(
-    context: Any, key: dg.AssetKey, partition: str | None, extras: Mapping[str, Any]
-) -> PipesContextData:
-    """Return the context of one asset and partition of a step."""
-    name = key.to_escaped_user_string()
-    window = None
-    if isinstance(context.assets_def.partitions_def, dg.TimeWindowPartitionsDefinition):
-        own = context.partition_time_window
-        window = {"start": own.start.isoformat(), "end": own.end.isoformat()}
-    return PipesContextData(
-        asset_keys=[name],
-        code_version_by_asset_key={name: context.assets_def.code_versions_by_key.get(key)},
-        provenance_by_asset_key={name: None},
-        partition_key=partition,
-        partition_key_range=None if partition is None else {"start": partition, "end": partition},
-        partition_time_window=window,  # type: ignore[typeddict-item]
-        run_id=context.run.run_id,
-        job_name=context.run.job_name,
-        retry_number=context.op_execution_context.retry_number,
-        extras=dict(extras),
-    )
-
-
-def tell(
+def with_pipes(
     request: JobRequest, data: PipesContextData, client: SpcsClient, stage: str | None
 ) -> JobRequest:
     """Return the request with what its containers need to open Dagster Pipes.
@@ -61,7 +37,7 @@ def tell(
     mounted in every container.
 
     Raises:
-        dagster.Failure: if the specification is a template or on a stage, where nothing can be
+        InvalidSpecification: if the specification is a template or on a stage, where nothing can be
             added, or if there is no stage for a context that needs it.
     """
     context = encode_param({PipesDefaultContextLoader.DIRECT_KEY: data})
@@ -82,7 +58,7 @@ def with_environment(request: JobRequest, environment: Mapping[str, str]) -> Job
     """Return the request with variables for each of its containers.
 
     Raises:
-        dagster.Failure: if the specification is a template or on a stage.
+        InvalidSpecification: if the specification is a template or on a stage.
     """
     spec = _specification(request).with_environment(environment)
     return request.model_copy(update={"spec": spec})
@@ -90,7 +66,7 @@ def with_environment(request: JobRequest, environment: Mapping[str, str]) -> Job
 
 def _put_on_stage(data: PipesContextData, client: SpcsClient, stage: str | None) -> str:
     if stage is None:
-        raise dg.Failure(
+        raise InvalidSpecification(
             f"What the containers are told through Pipes is longer than {LARGEST_CONTEXT}"
             " characters. Set `pipes_stage` of SpcsJobResource, or give them less in `extras`."
         )
@@ -117,7 +93,7 @@ def _with_mount(request: JobRequest, stage: str) -> JobRequest:
 
 def _specification(request: JobRequest) -> ServiceSpec:
     if not isinstance(request.spec, ServiceSpec):
-        raise dg.Failure(
+        raise InvalidSpecification(
             "Dagster Pipes needs the specification as a ServiceSpec, because the containers'"
             " environment is added to it; this one is a template or a file on a stage."
         )

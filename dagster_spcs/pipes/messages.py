@@ -18,6 +18,8 @@ _LONGEST = 32 * 1024 * 1024
 """Characters of the longest message that is put together from pieces."""
 _MOST_TRIES = 200
 """Lines that may end a message; where so many did not, a broken one is followed by other JSON."""
+_MOST_DECODED = 4 * _LONGEST
+"""Characters that are decoded, over all tries, to put one message together."""
 _decoder = json.JSONDecoder()
 
 
@@ -83,7 +85,7 @@ class _Reader:
         self._found = found
         self._others = others
         self._pieces: list[tuple[int, LogLine]] = []
-        self._size = self._tries = 0
+        self._size = self._tries = self._decoded = 0
         self._broken = 0
 
     def read(self, position: int, line: LogLine) -> None:
@@ -93,7 +95,7 @@ class _Reader:
             if line.text.endswith("}"):  # only there can it be whole; decoding each would be slow
                 self._tries += 1
                 self._try_pieces()
-            if self._size > _LONGEST or self._tries > _MOST_TRIES:
+            if self._size > _LONGEST or self._tries > _MOST_TRIES or self._decoded > _MOST_DECODED:
                 self._give_up()
             return
         self._give_up()
@@ -117,9 +119,10 @@ class _Reader:
 
     def _begin(self, position: int, line: LogLine) -> None:
         self._pieces = [(position, line)]
-        self._size, self._tries = len(line.text), 0
+        self._size, self._tries, self._decoded = len(line.text), 0, 0
 
     def _try_pieces(self) -> None:
+        self._decoded += self._size
         message, rest = _decode("".join(piece.text for _, piece in self._pieces))
         if message is not None and not rest:
             self._found.append((self._pieces[0][0], message))

@@ -1,404 +1,365 @@
 """What the step of job assets does: submit, then wait and record, or leave both to the sensor."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import dagster as dg
 
-from dagster_spcs.errors import JobFailed, JobTimedOut, ObjectNotFound, SubmissionFailed
-from dagster_spcs.event_log import events
-from dagster_spcs.event_log.ledger import RecordedEnds, asset_events
-from dagster_spcs.jobs.batch import by_partition
-from dagster_spcs.jobs.gather import JobReport, ran_out_of_time
-from dagster_spcs.jobs.identity import JobIdentity
+from dagster_spcs.errors import ObjectNotFound
+from dagster_spcs.event_log import keys
+from dagster_spcs.event_log.end import EndEvents, check_result, end_events
+from dagster_spcs.event_log.ledger import Ledger, Page
+from dagster_spcs.event_log.signs_of_life import SignsOfLife
+from dagster_spcs.event_log.start import start_event
+from dagster_spcs.jobs.gather import Gatherer
+from dagster_spcs.jobs.job_errors import JobFailed
 from dagster_spcs.jobs.log_text import plain
-from dagster_spcs.jobs.submission import (
-    LaunchedJob,
-    Overlap,
-    Place,
-    PlannedJob,
-    in_flight,
-    launch,
-    name_of,
-)
+from dagster_spcs.jobs.report import JobReport
+from dagster_spcs.jobs.submission import PlannedJob, SubmittedJob, submit
+from dagster_spcs.jobs.tracked_job import JobKey, TrackedJob
 from dagster_spcs.resource import SpcsJobResource
-from dagster_spcs.run.mode import Decision, Mode, decide_for_run
+from dagster_spcs.run.mode import RunMode, mode_for_run
+from dagster_spcs.run.options import StepOptions
+from dagster_spcs.run.overlap import cancel_and_wait, find_overlapping
 from dagster_spcs.run.planning import Planner
-from dagster_spcs.run.waiting import compute_log, emit_others, gather_whole, wait_and_stream
-from dagster_spcs.spcs.client import PATIENCE_SECONDS, SpcsClient
+from dagster_spcs.run.waiting import LogStreams, compute_log, gather_whole, wait_and_stream
+from dagster_spcs.spcs.client import RETRY_TIMEOUT_SECONDS, SpcsClient
+from dagster_spcs.spcs.clocks import HOSTS_DIFFER_BY
+from dagster_spcs.spcs.job_errors import SubmissionFailed
 from dagster_spcs.spcs.names import JobName
-from dagster_spcs.spcs.records import JobRecord
-from dagster_spcs.spcs.status import JobStatus
 
-_CANCELLED_WITHIN_SECONDS = 60.0
-"""An older job's grace is 30 seconds (page "Working with services")."""
 _FAILURE_LOG_BYTES = 2_000
 _READ_TOGETHER = 50
 
 
-class JobStep:
-    """What the steps of one definition have in common.
+def execute_step(
+    options: StepOptions, context: dg.AssetExecutionContext, arguments: Mapping[str, Any]
+) -> Iterator[Any]:
+    """Run the step and yield its results."""
+    selected = [key for key in options.result_tables if key in context.selected_asset_keys]
+    for check in sorted(context.selected_asset_check_keys, key=str):
+        if check.asset_key not in selected and check.name == keys.CHECK_NAME:
+            yield _last_verdict(context, check.asset_key)
+    if not selected:
+        return
+    resource: SpcsJobResource = getattr(context.resources, options.resource_key)
+    mode = mode_for_run(context, options.mode)
+    what = "the job" if len(selected) == 1 else "the jobs"
+    context.log.info(
+        f"{'Waiting for' if mode.blocking else 'Not waiting for'} {what}: {mode.reason}."
+    )
+    signs = SignsOfLife(context.instance, context.run.run_id)
 
-    Args:
-        build: from context and the step's other arguments to the request of each asset.
-        result_tables: the assets the step can make, and the table of each that names one.
-        compute_pool: of requests that name none.
-        mode: whether a step waits.
-        overlap: what to do about jobs of other runs.
-        pipes: whether the containers are asked to speak Dagster Pipes.
-        batch: whether a run over several partitions is one job.
-        resource_key: under which the ``SpcsJobResource`` is bound.
-    """
+    def on_retry(error: Exception) -> None:
+        signs.show()
+        context.log.warning(f"Trying again: {error}")
 
-    def __init__(
-        self,
-        *,
-        build: Callable[[Any, Mapping[str, Any]], Mapping[dg.AssetKey, object]],
-        result_tables: Mapping[dg.AssetKey, str | None],
-        compute_pool: str | None,
-        mode: Mode,
-        overlap: Overlap,
-        pipes: bool,
-        resource_key: str,
-        batch: bool = False,
-    ) -> None:
-        self.batch = batch
-        self.pipes = pipes
-        self.build = build
-        self.result_tables = result_tables
-        self.compute_pool = compute_pool
-        self.mode = mode
-        self.overlap = overlap
-        self.resource_key = resource_key
-
-    def __call__(
-        self, context: dg.AssetExecutionContext, arguments: Mapping[str, Any]
-    ) -> Iterator[Any]:
-        """Run the step and yield its results."""
-        selected = [key for key in self.result_tables if key in context.selected_asset_keys]
-        for check in sorted(context.selected_asset_check_keys, key=str):
-            if check.asset_key not in selected and check.name == events.CHECK_NAME:
-                yield _check_alone(context, check.asset_key)
-        if not selected:
-            return
-        resource: SpcsJobResource = getattr(context.resources, self.resource_key)
-        decision = decide_for_run(context, self.mode)
-        what = "the job" if len(selected) == 1 else "the jobs"
-        context.log.info(
-            f"{'Waiting for' if decision.blocking else 'Not waiting for'} {what}:"
-            f" {decision.reason}."
-        )
-        # A run that waits is worth keeping through an outage; one that defers is soon repeated.
-        with resource.get_client(
-            patience_seconds=resource.outage_seconds if decision.blocking else PATIENCE_SECONDS,
-            on_retry=lambda error: context.log.warning(f"Trying again: {error}"),
-        ) as client:
-            planner = Planner(self, context, resource, client, decision)
-            run = _Run(self, context, resource, client, decision)
-            yield from run.execute(planner.plan(selected, arguments))
+    # A run that waits is worth keeping through an outage; one that defers is soon repeated.
+    timeout = resource.retry_timeout_seconds if mode.blocking else RETRY_TIMEOUT_SECONDS
+    with resource.get_client(retry_timeout_seconds=timeout, on_retry=on_retry) as client:
+        planned = Planner(options, context, resource, client, mode).plan(selected, arguments)
+        execution = StepExecution(options, context, resource, client, mode, signs)
+        yield from execution.execute(planned)
 
 
-def _check_alone(context: dg.AssetExecutionContext, key: dg.AssetKey) -> dg.AssetCheckResult:
+def _last_verdict(context: dg.AssetExecutionContext, key: dg.AssetKey) -> dg.AssetCheckResult:
     """Evaluate the check by itself, from the last end that was recorded of the asset."""
-    last: tuple[float, events.JobEnd] | None = None
-    for at, event in asset_events(context.instance, key):
-        end = events.end_told_by(event)
-        if end is not None and (last is None or at > last[0]):
-            last = (at, end)
+    last = Ledger(context.instance).last_end(key.path)
     return dg.AssetCheckResult(
         asset_key=key,
-        check_name=events.CHECK_NAME,
-        passed=last is not None and last[1].succeeded,
+        check_name=keys.CHECK_NAME,
+        passed=last is not None and last.succeeded,
         severity=dg.AssetCheckSeverity.WARN if last is None else dg.AssetCheckSeverity.ERROR,
         description=(
             "No job has ended yet."
             if last is None
-            else f"The last job, {last[1].job_name}, ended {last[1].status}."
+            else f"The last job, {last.key.name}, ended {last.status}."
         ),
     )
 
 
-class _Run:
-    """One execution of a step."""
+class StepExecution:
+    """One execution of a step: what was submitted, and how it ended.
+
+    Args:
+        options: of the definition.
+        context: of the step.
+        resource: where the jobs run.
+        client: runs the statements.
+        mode: whether the step waits.
+        signs: shows the sensor that this run is at work.
+    """
 
     def __init__(
         self,
-        step: JobStep,
+        options: StepOptions,
         context: dg.AssetExecutionContext,
         resource: SpcsJobResource,
         client: SpcsClient,
-        decision: Decision,
+        mode: RunMode,
+        signs: SignsOfLife,
     ) -> None:
-        self._step = step
+        self._options = options
         self._context = context
         self._resource = resource
         self._client = client
-        self._decision = decision
-        database, schema = resource.place()
-        self._place = Place(database, schema, resource.prefix())
-        self._failures: list[tuple[dg.AssetKey, str | None, JobFailed]] = []
-        self._held_back: dict[dg.AssetKey, list[tuple[JobRecord, JobIdentity]]] = {}
-        self._elsewhere: list[dg.AssetKey] = []
-        self._jobs: Counter[dg.AssetKey] = Counter()
+        self._mode = mode
+        self._signs = signs
+        self._place = resource.place()
+        self._ledger = Ledger(context.instance)
+        self._emit = compute_log(pipes=options.pipes)
+        self._submitted: dict[JobKey, SubmittedJob] = {}
+        self._parts: Counter[dg.AssetKey] = Counter()
+        """How many partitions, or the one whole, of each asset this step makes."""
+        self._failures: list[tuple[JobReport, JobFailed]] = []
+        self._held_back: dict[dg.AssetKey, list[JobReport]] = {}
+        """Successes whose event comes with the step's result, when all jobs have ended."""
+        self._recorded_elsewhere: list[dg.AssetKey] = []
 
-    def execute(self, planned: list[PlannedJob]) -> Iterator[Any]:
-        planned = self._settle_overlap(planned)
+    def execute(self, planned: Sequence[PlannedJob]) -> Iterator[Any]:
+        """Submit the jobs; wait for them and yield their results if the step waits."""
+        planned = self._without_overlap(planned)
         if not planned:
             return
-        unfinished = {name_of(self._place, each) for each in planned}
+        unfinished = {each.name_in(self._place) for each in planned}
         try:
-            launched = self._launch(planned)
-            if not self._decision.blocking:
+            submitted = self._submit(planned)
+            if not self._mode.blocking:
                 return
-            unfinished = {job.name for job in launched}
-            for job in launched:
-                self._jobs[_key(job)] += max(1, len(job.planned.partitions))
-            for ended in wait_and_stream(
-                self._client,
-                launched,
-                poll_seconds=self._resource.poll_seconds,
-                emit=compute_log(pipes=self._step.pipes),
-                warn=self._context.log.warning,
-            ):
-                # Of a batch that is FAILED other instances may be at work while it is read.
-                unfinished.difference_update(job.name for job, _ in ended if not job.identity.batch)
-                for start in range(0, len(ended), _READ_TOGETHER):
-                    yield from self._record(ended[start : start + _READ_TOGETHER], launched)
-                unfinished.difference_update(job.name for job, _ in ended)
+            unfinished = {job.name for job in submitted}
+            yield from self._wait(submitted, unfinished)
         except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
-            if self._decision.blocking:
+            if self._mode.blocking:
                 self._cancel(unfinished)
             raise
-        for key, count in self._jobs.items():
-            if count > 1:
-                yield from self._conclude_range(key)
-        if self._failures:
-            raise dg.Failure(
-                "\n\n".join(
-                    str(failure) if partition is None else f"Partition {partition}: {failure}"
-                    for _, partition, failure in self._failures
-                ),
-                metadata={
-                    events.JOB_NAME: ", ".join(str(each.job.name) for _, _, each in self._failures)
-                },
-            )
-        if self._elsewhere and self._decision.feeds_run:
-            names = ", ".join(key.to_user_string() for key in self._elsewhere)
-            raise dg.Failure(
-                f"The sensor records {names}, because this run had not recorded it for too long."
-                " What the run builds from the result is not made; materialize it again."
-            )
+        yield from self._conclude()
 
-    def _launch(self, planned: Sequence[PlannedJob]) -> list[LaunchedJob]:
+    def _submit(self, planned: Sequence[PlannedJob]) -> list[SubmittedJob]:
         try:
-            return launch(
+            return submit(
                 self._client,
                 self._place,
                 planned,
-                at_once=self._resource.submissions_at_once,
+                max_concurrent=self._resource.max_concurrent_submissions,
                 is_retry=self._context.op_execution_context.retry_number > 0,
-                on_launch=self._tell_of_start,
+                on_submitted=self._log_start,
             )
         except SubmissionFailed as error:
             for name in error.started:
                 self._context.log.warning(f"{name} was started and goes on.")
             raise
 
-    def _tell_of_start(self, job: LaunchedJob) -> None:
-        self._context.log_event(
-            events.submitted_observation(
-                job.identity,
-                job.name,
-                job.planned.compute_pool,
-                account=self._resource.account(),
-                adopted=job.adopted,
-                partitions=job.planned.partitions,
-            )
-        )
+    def _log_start(self, job: SubmittedJob) -> None:
+        self._context.log_event(start_event(job, account=self._resource.account()))
 
-    def _settle_overlap(self, planned: list[PlannedJob]) -> list[PlannedJob]:
-        if self._step.overlap == "allow":
-            return planned
-        wanted = []
-        in_the_way: list[JobRecord] = []
-        skipped: list[str] = []
-        others_of = in_flight(self._client, self._place, planned)
-        for each, others in zip(planned, others_of, strict=True):
-            what = "/".join(each.asset)
-            if each.partition is not None:
-                what += f" {each.partition}"
-            if others and self._step.overlap == "skip":
-                names = ", ".join(str(job.name) for job in others)
-                skipped.append(f"Starting nothing for {what}: {names} is in flight.")
-            else:
-                in_the_way += others
-                wanted.append(each)
+    def _without_overlap(self, planned: Sequence[PlannedJob]) -> list[PlannedJob]:
+        """Return what is to be submitted, after dealing with jobs of other runs in flight."""
+        if self._options.overlap == "allow":
+            return list(planned)
+        found = find_overlapping(self._client, self._place, planned)
+        if self._options.overlap == "cancel_previous":
+            cancel_and_wait(
+                self._client,
+                [job for each in found for job in each.others],
+                poll_seconds=self._resource.poll_seconds,
+                say=self._context.log.info,
+                warn=self._context.log.warning,
+            )
+            return list(planned)
+        skipped = [
+            f"Starting nothing for {each.planned.label}: {each.names} is in flight."
+            for each in found
+            if each.others
+        ]
         for text in skipped:
             self._context.log.warning(text)
-        if skipped and self._decision.blocking:
+        if skipped and self._mode.blocking:
             # Something in this run waits for a result that this run will not have.
             raise dg.Failure(
                 "\n".join(skipped) + '\nWait for it, or use overlap="cancel_previous" or "allow".'
             )
-        self._clear(in_the_way)
-        return wanted
+        return [each.planned for each in found if not each.others]
 
-    def _clear(self, jobs: Sequence[JobRecord]) -> None:
-        """Cancel older jobs and wait for their end, so that two never write one table."""
-        for job in jobs:
-            self._context.log.info(f"Cancelling {job.name}, in flight for the same.")
-            if job.status is not JobStatus.CANCELLING:
-                self._client.cancel(job.name)
-        try:
-            for _ in self._client.wait(
-                [job.name for job in jobs],
-                poll_seconds=min(1.0, self._resource.poll_seconds),
-                timeout_seconds=_CANCELLED_WITHIN_SECONDS,
-            ):
-                pass
-        except JobTimedOut as error:
-            self._context.log.warning(f"Cancelled, and not ended yet: {error}")
+    def _wait(self, submitted: Sequence[SubmittedJob], unfinished: set[JobName]) -> Iterator[Any]:
+        """Yield the results of the jobs as they end; ``unfinished`` loses those that have."""
+        self._submitted = {job.key: job for job in submitted}
+        for job in submitted:
+            self._parts[_asset_key(job.identity.asset)] += max(1, len(job.planned.partitions))
+        streams = LogStreams(self._client, submitted, self._emit, self._context.log.warning)
+        gatherer = Gatherer(
+            self._client,
+            source=self._resource.metadata_source(),
+            last_lines=self._resource.log_lines,
+            table_of=lambda job: self._options.result_tables[_asset_key(job.asset_key)],
+            partitions_of_start=lambda job: self._submitted[job.key].planned.partitions,
+        )
+        for ended in wait_and_stream(
+            self._client,
+            submitted,
+            streams,
+            poll_seconds=self._resource.poll_seconds,
+            warn=self._context.log.warning,
+            show_alive=self._signs.show,
+        ):
+            # Of a batch that is FAILED other instances may be at work while it is read.
+            unfinished.difference_update(job.name for job in ended if not job.identity.batch)
+            for start in range(0, len(ended), _READ_TOGETHER):
+                yield from self._record(ended[start : start + _READ_TOGETHER], gatherer, streams)
+            unfinished.difference_update(job.name for job in ended)
 
     def _record(
-        self,
-        ended: Sequence[tuple[LaunchedJob, JobRecord]],
-        launched: Sequence[LaunchedJob],
+        self, ended: Sequence[TrackedJob], gatherer: Gatherer, streams: LogStreams
     ) -> Iterator[Any]:
-        told: list[tuple[JobReport, JobIdentity]] = []
-        for (job, _), report in zip(ended, self._reports(ended), strict=True):
-            emit_others(job, report, launched, compute_log(pipes=self._step.pipes))
-            told += by_partition(report, job.identity, job.planned.partitions) or [
-                (report, job.identity)
-            ]
-        ends = self._ends_of(identity for _, identity in told)
-        for report, identity in told:
-            if not report.succeeded:  # whoever records it
-                self._note_failure(report, identity)
-            if ends.is_taken_over(report.job, identity):
-                self._context.log.warning(
-                    f"{report.job.name} is left to the sensor: this run had not recorded it for too"
-                    " long."
-                )
-                if self._jobs[_key_of(identity)] == 1 and report.succeeded:
-                    self._elsewhere.append(_key_of(identity))
-            elif ends.is_recorded(report.job, identity):
-                self._context.log.info(f"The end of {report.job.name} was recorded before.")
-            else:
-                yield from self._record_one(report, identity)
-
-    def _ends_of(self, identities: Iterable[JobIdentity]) -> RecordedEnds:
-        return RecordedEnds(
-            self._context.instance, [(identity, identity.submitted) for identity in identities]
+        reports = gather_whole(
+            self._client,
+            gatherer,
+            ended,
+            poll_seconds=self._resource.poll_seconds,
+            say=self._context.log.info,
+            warn=self._context.log.warning,
+            show_alive=self._signs.show,
         )
+        for report in reports:
+            streams.print_others(report)
+        pages = self._recorded(ended)
+        for part in (part for report in reports for part in report.parts):
+            if not part.succeeded:  # whoever records it
+                self._note_failure(part)
+            end = pages[part.job.asset_key].of(part.job.key).end_of(part.job.partition)
+            if end is None:
+                yield from self._record_part(part)
+            else:
+                self._leave_to_recorder(part)
 
-    def _note_failure(self, report: JobReport, identity: JobIdentity) -> None:
+    def _recorded(self, jobs: Iterable[TrackedJob]) -> dict[tuple[str, ...], Page]:
+        """Return what is recorded of the jobs' assets by now, by this run or by the sensor."""
+        since: dict[tuple[str, ...], datetime] = {}
+        partitions: dict[tuple[str, ...], set[str | None]] = {}
+        for job in jobs:
+            submitted = job.identity.submitted - HOSTS_DIFFER_BY
+            since[job.asset_key] = min(submitted, since.get(job.asset_key, submitted))
+            partitions.setdefault(job.asset_key, set()).add(job.partition)
+        return {
+            key: self._ledger.read(key, moment, partitions[key]) for key, moment in since.items()
+        }
+
+    def _note_failure(self, report: JobReport) -> None:
         last_lines = plain(report.log.lines, _FAILURE_LOG_BYTES)
-        failure = JobFailed(report.job, report.exit_codes, last_lines, ending=report.ending)
-        self._failures.append((_key_of(identity), identity.partition, failure))
+        failure = JobFailed(report.job.record, report.exit_codes, last_lines, ending=report.ending)
+        self._failures.append((report, failure))
 
-    def _record_one(self, report: JobReport, identity: JobIdentity) -> Iterator[Any]:
-        key = _key_of(identity)
-        alone = self._jobs[key] == 1
-        metadata = events.job_metadata(report, identity, account=self._resource.account())
-        events_made = events.finished_events(report, identity, metadata)
-        own = events_made[0]
-        assert not isinstance(own, dg.AssetCheckEvaluation)
-        checks = []
-        for check in events_made[1:]:
-            assert isinstance(check, dg.AssetCheckEvaluation)
-            if alone and check.asset_check_key in self._context.selected_asset_check_keys:
-                checks.append(events.check_result(check))
-            elif check.check_name != events.CHECK_NAME:
-                self._context.log_event(check)
+    def _leave_to_recorder(self, report: JobReport) -> None:
+        key = _asset_key(report.job.asset_key)
+        self._context.log.info(f"The end of {report.job.name} was recorded before.")
+        if self._parts[key] == 1 and report.succeeded:
+            self._recorded_elsewhere.append(key)
+
+    def _record_part(self, report: JobReport) -> Iterator[Any]:
+        """Record one partition, or the one whole, of an asset."""
+        key = _asset_key(report.job.asset_key)
+        events = end_events(report, account=self._resource.account())
+        alone = self._parts[key] == 1
+        checks = list(self._checks(events, alone=alone))
         if alone and report.succeeded:
-            version = events.reported_by(report, identity).data_version
+            version = events.data_version
             yield dg.MaterializeResult(
                 asset_key=key,
-                metadata=metadata,
-                tags=events.finished_tags(report),
+                metadata=events.own.metadata,
+                tags={
+                    name: text
+                    for name, text in (events.own.tags or {}).items()
+                    if name != keys.DATA_VERSION_TAG
+                },
                 data_version=None if version is None else dg.DataVersion(version),
                 check_results=checks,
             )
-        elif self._decision.feeds_run and report.succeeded:
+        elif self._mode.feeds_run and report.succeeded:
             # Its event comes with the step's result, which what is downstream waits for. If
             # another partition fails there is no result, and the sensor records this one.
-            self._held_back.setdefault(key, []).append((report.job, identity))
+            self._held_back.setdefault(key, []).append(report)
             self._context.add_asset_metadata(
-                metadata, asset_key=key, partition_key=identity.partition
+                events.own.metadata, asset_key=key, partition_key=report.job.partition
             )
         else:
-            self._context.log_event(own)
+            self._context.log_event(events.own)
             if alone:
                 yield from checks
 
-    def _reports(self, ended: Sequence[tuple[LaunchedJob, JobRecord]]) -> list[JobReport]:
-        tables = {job.name: self._step.result_tables[_key(job)] for job, _ in ended}
-        reports = gather_whole(
-            self._client,
-            [record for _, record in ended],
-            poll_seconds=self._resource.poll_seconds,
-            deadlines={
-                job.name: job.identity.deadline
-                for job, _ in ended
-                if job.identity.deadline is not None
-            },
-            say=self._context.log.info,
-            warn=self._context.log.warning,
-            source=self._resource.metadata_source(),
-            last_lines=self._resource.log_lines,
-            tables={name: table for name, table in tables.items() if table is not None},
-            pipes={job.name for job, _ in ended if job.identity.pipes},
-            batches={job.name for job, _ in ended if job.identity.batch},
-        )
-        return [
-            replace(report, timed_out=report.timed_out or ran_out_of_time(record, job.identity))
-            for report, (job, record) in zip(reports, ended, strict=True)
-        ]
+    def _checks(self, events: EndEvents, *, alone: bool) -> Iterator[dg.AssetCheckResult]:
+        """Return the results of the step's checks; what it cannot yield is logged."""
+        for check in (events.verdict, *events.reported):
+            if alone and check.asset_check_key in self._context.selected_asset_check_keys:
+                yield check_result(check)
+            elif check.check_name != keys.CHECK_NAME:
+                self._context.log_event(check)
+
+    def _conclude(self) -> Iterator[Any]:
+        """Yield the results of assets with several partitions, and fail if a job has failed."""
+        for key, count in self._parts.items():
+            if count > 1:
+                yield from self._conclude_range(key)
+        if self._failures:
+            raise dg.Failure(
+                "\n\n".join(
+                    str(failure)
+                    if report.job.partition is None
+                    else f"Partition {report.job.partition}: {failure}"
+                    for report, failure in self._failures
+                ),
+                metadata={
+                    keys.JOB_NAME: ", ".join(str(report.job.name) for report, _ in self._failures)
+                },
+            )
+        if self._recorded_elsewhere and self._mode.feeds_run:
+            names = ", ".join(key.to_user_string() for key in self._recorded_elsewhere)
+            raise dg.Failure(
+                f"The sensor recorded {names}, because this run had shown no sign of life for"
+                " minutes. What the run builds from the result is not made; materialize it again."
+            )
 
     def _conclude_range(self, key: dg.AssetKey) -> Iterator[Any]:
-        names = ", ".join(
-            str(each.job.name) if partition is None else f"{partition} ({each.job.name})"
-            for failed, partition, each in self._failures
-            if failed == key
-        )
+        failed = [
+            f"{report.job.partition or ''} ({report.job.name})".strip()
+            for report, _ in self._failures
+            if _asset_key(report.job.asset_key) == key
+        ]
+        names = ", ".join(failed)
         check = dg.AssetCheckResult(
             asset_key=key,
-            check_name=events.CHECK_NAME,
-            passed=not names,
+            check_name=keys.CHECK_NAME,
+            passed=not failed,
             severity=dg.AssetCheckSeverity.ERROR,
-            description=f"Failed: {names}" if names else "All jobs ended DONE",
+            description=f"Failed: {names}" if failed else "All jobs ended DONE",
         )
         held_back = self._held_back.get(key, [])
-        ends = self._ends_of(identity for _, identity in held_back)
+        pages = self._recorded(report.job for report in held_back)
         own = [
-            job.name
-            for job, identity in held_back
-            if not (ends.is_taken_over(job, identity) or ends.is_recorded(job, identity))
+            report
+            for report in held_back
+            if not pages[report.job.asset_key].of(report.job.key).end_of(report.job.partition)
         ]
         # The result is recorded for each partition of the range, so all or none can be the run's.
-        if len(own) == self._jobs[key] and not names:
+        if len(own) == self._parts[key] and not failed:
             yield dg.MaterializeResult(asset_key=key, check_results=[check])
             return
-        if not names:
-            self._elsewhere.append(key)
+        if not failed:
+            self._recorded_elsewhere.append(key)
         yield check
 
     def _cancel(self, names: Iterable[JobName]) -> None:
         # With a client of its own: the one that was interrupted may be waiting for an account
         # that cannot be reached.
         with self._resource.get_client() as client:
-            refused = client.cancel_many(sorted(names), at_once=self._resource.submissions_at_once)
+            refused = client.cancel_many(
+                sorted(names), max_concurrent=self._resource.max_concurrent_submissions
+            )
         for name, error in refused.items():
             if not isinstance(error, ObjectNotFound):  # it was not submitted yet
                 self._context.log.error(f"{name} could not be cancelled and goes on: {error}")
         self._context.log.info("The run was terminated: its jobs are cancelled.")
 
 
-def _key(job: LaunchedJob) -> dg.AssetKey:
-    return dg.AssetKey(list(job.planned.asset))
-
-
-def _key_of(identity: JobIdentity) -> dg.AssetKey:
-    return dg.AssetKey(list(identity.asset))
+def _asset_key(path: Sequence[str]) -> dg.AssetKey:
+    return dg.AssetKey(list(path))

@@ -10,8 +10,8 @@ _BACKFILL_TAG = "dagster/backfill"
 
 
 @dataclass(frozen=True)
-class Decision:
-    """What a step does, and why, for its log."""
+class RunMode:
+    """Whether a step waits, and why, for its log."""
 
     blocking: bool
     reason: str
@@ -19,7 +19,7 @@ class Decision:
     """Whether something downstream in the same run is built from the result."""
 
 
-def decide(mode: Mode, *, waiting_assets: list[str], in_backfill: bool) -> Decision:
+def choose_mode(mode: Mode, *, waiting_assets: list[str], in_backfill: bool) -> RunMode:
     """Return whether to wait.
 
     A step that defers yields nothing: what depends on it in the same run would be skipped, and a
@@ -27,18 +27,18 @@ def decide(mode: Mode, *, waiting_assets: list[str], in_backfill: bool) -> Decis
     """
     feeds_run = bool(waiting_assets)
     if mode == "blocking":
-        return Decision(True, 'mode="blocking"', feeds_run)
+        return RunMode(True, 'mode="blocking"', feeds_run)
     if mode == "deferred":
-        return Decision(False, 'mode="deferred"')
+        return RunMode(False, 'mode="deferred"')
     if waiting_assets:
-        return Decision(True, f"the run also builds {', '.join(waiting_assets)} from it", True)
+        return RunMode(True, f"the run also builds {', '.join(waiting_assets)} from it", True)
     if in_backfill:
-        return Decision(True, "the run belongs to a backfill")
-    return Decision(False, "nothing in this run waits for the result")
+        return RunMode(True, "the run belongs to a backfill")
+    return RunMode(False, "nothing in this run waits for the result")
 
 
-def decide_for_run(context: dg.AssetExecutionContext, mode: Mode) -> Decision:
-    """Return the decision for the run that ``context`` is part of."""
+def mode_for_run(context: dg.AssetExecutionContext, mode: Mode) -> RunMode:
+    """Return the mode of the run that ``context`` is part of."""
     layer = context.job_def.asset_layer
     selected = layer.executable_asset_keys
     own = context.selected_asset_keys
@@ -48,7 +48,7 @@ def decide_for_run(context: dg.AssetExecutionContext, mode: Mode) -> Decision:
         for child in layer.asset_graph.get(key).child_keys
         if child in selected and child not in own
     }
-    return decide(
+    return choose_mode(
         mode,
         waiting_assets=sorted(key.to_user_string() for key in children),
         in_backfill=_BACKFILL_TAG in context.run.tags,

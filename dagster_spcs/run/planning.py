@@ -1,22 +1,21 @@
 """From a step's context to the jobs it has to start."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import dagster as dg
 
-from dagster_spcs.event_log import events
+from dagster_spcs.event_log.keys import ATTEMPT_TAG
 from dagster_spcs.jobs.batch import with_partitions
 from dagster_spcs.jobs.submission import PlannedJob
-from dagster_spcs.pipes.context import context_data, tell
+from dagster_spcs.pipes.context import with_pipes
 from dagster_spcs.resource import SpcsJobResource
-from dagster_spcs.run.mode import Decision
+from dagster_spcs.run.mode import RunMode
+from dagster_spcs.run.options import StepOptions
 from dagster_spcs.run.partition_context import PartitionContext
+from dagster_spcs.run.pipes_context import context_data
 from dagster_spcs.spcs.client import SpcsClient
 from dagster_spcs.spcs.request import JobRequest
-
-if TYPE_CHECKING:
-    from dagster_spcs.run.execution import JobStep
 
 
 class Planner:
@@ -24,17 +23,17 @@ class Planner:
 
     def __init__(
         self,
-        step: "JobStep",
+        options: StepOptions,
         context: dg.AssetExecutionContext,
         resource: SpcsJobResource,
         client: SpcsClient,
-        decision: Decision,
+        mode: RunMode,
     ) -> None:
-        self._step = step
+        self._options = options
         self._context = context
         self._resource = resource
         self._client = client
-        self._decision = decision
+        self._mode = mode
 
     def plan(
         self, selected: Sequence[dg.AssetKey], arguments: Mapping[str, Any]
@@ -45,28 +44,28 @@ class Planner:
             partitions = [self._context.partition_key]
         elif self._context.has_partition_key_range:
             partitions = self._context.partition_keys
-        if self._step.batch and len(partitions) > 1:
+        if self._options.batch and len(partitions) > 1:
             return self._plan_batch(selected, arguments)
         planned = []
         for partition in partitions:
             context = (
                 self._context if partition is None else PartitionContext(self._context, partition)
             )
-            requests = self._step.build(context, arguments)
+            requests = self._options.build(context, arguments)
             for key in selected:
                 request = self._checked(key, requests.get(key))
-                if self._step.batch and partition is not None:
+                if self._options.batch and partition is not None:
                     request = with_partitions(request, [partition])
-                if self._step.pipes:
+                if self._options.pipes:
                     data = context_data(context, key, partition, request.extras)
-                    request = tell(request, data, self._client, self._resource.pipes_stage)
+                    request = with_pipes(request, data, self._client, self._resource.pipes_stage)
                 planned.append(self._planned(key, request, partition))
         return planned
 
     def _plan_batch(
         self, selected: Sequence[dg.AssetKey], arguments: Mapping[str, Any]
     ) -> list[PlannedJob]:
-        requests = self._step.build(self._context, arguments)
+        requests = self._options.build(self._context, arguments)
         partitions = tuple(map(str, self._context.partition_keys))
         return [
             self._planned(
@@ -95,7 +94,7 @@ class Planner:
         partition: str | None,
         partitions: tuple[str, ...] = (),
     ) -> PlannedJob:
-        pool = request.compute_pool or self._step.compute_pool or self._resource.compute_pool
+        pool = request.compute_pool or self._options.compute_pool or self._resource.compute_pool
         if pool is None:
             raise dg.Failure(
                 f"No compute pool for asset {key.to_user_string()}: name one in the"
@@ -108,9 +107,9 @@ class Planner:
             asset=tuple(key.path),
             partition=partition,
             run_id=run.run_id,
-            attempt=int(run.tags.get(events.ATTEMPT_TAG, "0")),
-            blocking=self._decision.blocking,
-            pipes=self._step.pipes,
+            attempt=int(run.tags.get(ATTEMPT_TAG, "0")),
+            blocking=self._mode.blocking,
+            resource_key=self._options.resource_key,
+            pipes=self._options.pipes,
             partitions=partitions,
-            held_back=self._decision.feeds_run and self._context.has_partition_key_range,
         )

@@ -5,14 +5,22 @@ from typing import Any
 
 import dagster as dg
 
-from dagster_spcs.event_log import events
+from dagster_spcs.event_log import keys
+from dagster_spcs.jobs.identity import JobIdentity
+from dagster_spcs.jobs.tracked_job import TrackedJob
 
 _ALL_ASSETS = "__ASSET_JOB"
 """The job that Dagster makes of all assets of a code location."""
 
 
 class CodeLocation:
-    """Its assets, with their partitions, checks and metadata."""
+    """Its assets, with their partitions, checks and metadata, and who records which job.
+
+    Args:
+        repository: the code location's definitions.
+        instance: knows dynamic partitions.
+        resource_key: of the resource whose jobs the sensor records.
+    """
 
     def __init__(
         self,
@@ -24,24 +32,47 @@ class CodeLocation:
         self._repository = repository
         self._graph = repository.asset_graph
         self._instance = instance
+        self._all = {tuple(key.path): key for key in self._graph.get_all_asset_keys()}
+        made = self._graph.materializable_asset_keys
+        self._made = {path for path, key in self._all.items() if key in made}
+        own = (sensor.metadata.get(keys.RESOURCE_KEY) for sensor in repository.sensor_defs)
+        self._resource_keys = {each.value for each in own if each is not None}
 
     def job_assets(self) -> list[dg.AssetKey]:
-        """Return the assets that are made by jobs of the sensor's resource."""
+        """Return the assets that are made by jobs, of whatever resource."""
         return [
-            key
-            for key in sorted(self._graph.get_all_asset_keys())
-            if self.metadata(key.path, events.JOB_ASSET)
-            and self.metadata(key.path, events.RESOURCE_KEY) in (None, self._resource_key)
+            key for path, key in sorted(self._all.items()) if self.metadata(path, keys.JOB_ASSET)
         ]
 
-    def without(self, keys: Collection[dg.AssetKey]) -> set[dg.AssetKey]:
+    def has_asset_of(self, identity: JobIdentity) -> bool:
+        """Whether the asset of a job is here.
+
+        An asset that another code location makes, and that is only named here, is not; unless the
+        jobs of others are observed for it.
+        """
+        return identity.asset in (self._all if identity.is_observed else self._made)
+
+    def is_responsible_for(self, identity: JobIdentity) -> bool:
+        """Whether the sensor records a job, of those that its resource lists.
+
+        The sensor whose resource started a job does, whatever resource its asset has now. If no
+        sensor here has that resource any more, the sensor of the asset's present resource does.
+        """
+        if identity.resource_key in (None, self._resource_key):
+            return True
+        if identity.resource_key in self._resource_keys or identity.asset not in self._made:
+            return False
+        present = self.metadata(identity.asset, keys.RESOURCE_KEY)
+        return present in (None, self._resource_key)
+
+    def without(self, asset_keys: Collection[dg.AssetKey]) -> set[dg.AssetKey]:
         """Return those of the keys that are no assets of this code location."""
-        return set(keys) - set(self._graph.get_all_asset_keys())
+        return {key for key in asset_keys if tuple(key.path) not in self._all}
 
     def has_partition(self, asset: Sequence[str], partition: str | None) -> bool:
         """Whether an asset has a partition now; None is the whole of an unpartitioned one."""
         key = dg.AssetKey(list(asset))
-        if key not in self._graph.get_all_asset_keys():
+        if tuple(asset) not in self._all:
             return False
         definition = self._graph.get(key).partitions_def
         if definition is None or partition is None:
@@ -56,8 +87,13 @@ class CodeLocation:
 
     def has_check(self, asset: Sequence[str]) -> bool:
         """Whether an asset has the check that tells of its jobs."""
-        key = dg.AssetCheckKey(dg.AssetKey(list(asset)), events.CHECK_NAME)
+        key = dg.AssetCheckKey(dg.AssetKey(list(asset)), keys.CHECK_NAME)
         return key in self._graph.asset_check_keys
+
+    def result_table(self, job: TrackedJob) -> str | None:
+        """Return the table that a job fills, None if its asset names none."""
+        table = self.metadata(job.asset_key, keys.RESULT_TABLE)
+        return None if table is None else str(table)
 
     def op_name(self, asset: Sequence[str]) -> str:
         """Return the name of the op that makes an asset: its place in a run's configuration."""

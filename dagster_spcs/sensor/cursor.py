@@ -1,177 +1,232 @@
 """What the sensor remembers between ticks, and the rule that moves it: no clock, no I/O."""
 
 import base64
-import hashlib
+import re
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError, field_validator
 
-from dagster_spcs.jobs.identity import JobIdentity
+from dagster_spcs.errors import SpcsError
+from dagster_spcs.jobs.tracked_job import JobKey, TrackedJob
 from dagster_spcs.sensor.retries import Retry
-from dagster_spcs.spcs.clocks import HOSTS_DIFFER_BY, LISTED_WITHIN
-from dagster_spcs.spcs.names import JobName
-from dagster_spcs.spcs.records import JobRecord
+from dagster_spcs.sensor.run_liveness import Silence
+from dagster_spcs.spcs.clocks import ACCOUNT_DIFFERS_BY, LISTED_WITHIN
+from dagster_spcs.spcs.unreadable import one_line
+
+_DIGEST_BYTES = 6
+_TIME_BYTES = 4
+_IN_FLIGHT = re.compile("([0-9]+:[0-9a-f]+)?")
+
+
+class UnreadableCursor(SpcsError):
+    """The saved cursor is not one that this version can go on from."""
 
 
 class Cursor(BaseModel):
-    """Which finished jobs were reported, without naming them all.
+    """Which finished jobs are settled, without naming them all.
 
-    Every job created before ``through`` is settled. Of those created since, ``settled`` marks the
-    ones that are; the rest is in flight or new. A job's creation time never changes, so neither
-    a late status nor a slow job can slip past, which a mark over completion times would allow.
+    A job's creation time never changes. So neither a late status nor a slow job can slip past
+    ``through``, which a mark over completion times would allow.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
-    version: Literal[1] = 1
-    through: datetime | None = None
+    version: Literal[2] = 2
+    place: str = ""
+    """Where the last tick looked: database, schema and prefix."""
+    assets: tuple[str, ...] = ()
+    """The assets that the last tick looked after. Of an asset that is not among them the tick
+    looks at all jobs that are still listed or in the event log."""
+    through: AwareDatetime | None = None
+    """Every job of these assets that was created before this moment is settled."""
     settled: tuple[str, ...] = ()
-    absent: dict[str, datetime] = {}
-    """Settled ones that were not listed last time, each with the newest job's creation then: once
-    ``through`` is past that, they are settled without a mark."""
-    newest: datetime | None = None
-    """Creation time of the newest job seen."""
+    """Marks of the settled jobs that were created later than that."""
+    newest: AwareDatetime | None = None
+    """When the newest job that was ever listed was created: what is newer is new."""
     in_flight: str = ""
-    """A digest of the jobs in flight: of one size for any number, and enough to tell that one of
-    them is no longer listed."""
+    """Number and digest of the jobs that are not settled. Of one size for any number, and enough
+    to tell that one of them is no longer listed."""
+    looked: AwareDatetime | None = None
+    """When the last tick listed the jobs, by Dagster's clock."""
+    dropped_since: AwareDatetime | None = None
+    """When the first dropped job was started that is still to be recorded."""
+    silent_runs: dict[str, Silence] = {}
+    """Runs that have a finished job to record and do not do it: their last sign of life, and for
+    how long it has not changed."""
     retries: tuple[Retry, ...] = ()
     """Attempts that wait for their time."""
-    held: dict[str, datetime] = {}
-    """Since when, by Dagster's clock, a finished job is left to the run that waits for it, to the
-    rest of its log, or to its row in the history."""
-    taken_over: tuple[str, ...] = ()
-    """Jobs of which it was told that their run is not waited for any longer."""
-    assets: tuple[str, ...] = ()
-    """Those of the jobs that are not settled: one may be missing from the code location for a
-    while, and its jobs are not forgotten over that."""
-    begun: datetime | None = None
-    """When the first tick looked, by Dagster's clock; what came before, a cursor that was lost may
-    have known."""
-    looked: datetime | None = None
-    """When the last tick looked."""
-    dropped_since: datetime | None = None
-    """Since when jobs were started that are gone, and not told of for want of time."""
+
+    @field_validator("settled")
+    @classmethod
+    def _marks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        Marks(value)
+        return value
+
+    @field_validator("in_flight")
+    @classmethod
+    def _number_and_digest(cls, value: str) -> str:
+        if not _IN_FLIGHT.fullmatch(value):
+            raise ValueError("a number and a digest")
+        return value
+
+    @property
+    def jobs_in_flight(self) -> int:
+        """How many jobs were not settled after the last tick."""
+        return int(self.in_flight.partition(":")[0] or 0)
 
 
-def open_jobs(jobs: Sequence[JobRecord], cursor: Cursor) -> list[JobRecord]:
-    """Return the listed jobs that are not settled."""
-    known = {*cursor.settled, *cursor.absent}
+def read_cursor(text: str | None) -> Cursor:
+    """Return the saved cursor, the first one for a sensor that has none yet.
+
+    Raises:
+        UnreadableCursor: if it cannot be read. To start over in silence would be wrong: whoever
+            runs the sensor decides.
+    """
+    if not text:
+        return Cursor()
+    try:
+        return Cursor.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "the cursor"
+        raise UnreadableCursor(
+            f"The sensor's cursor cannot be read ({one_line(place)}: {first['msg']}), and nothing"
+            " was recorded in this tick. It was probably saved by another version of dagster-spcs."
+            " Install that version again, or reset the cursor: open the sensor in Dagster's UI and"
+            ' choose "Reset sensor status", or run `dagster sensor cursor <name> --delete`. A'
+            " sensor without a cursor looks at all jobs that the account still lists, and records"
+            " none twice."
+        ) from error
+
+
+class Marks:
+    """The marks of settled jobs: each the digest of a job's key, and a time to forget it by."""
+
+    def __init__(self, saved: Iterable[str] = ()) -> None:
+        self._times: dict[bytes, int] = {}
+        for text in saved:
+            raw = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+            if len(raw) != _DIGEST_BYTES + _TIME_BYTES:
+                raise ValueError(f"a mark has {len(raw)} bytes")
+            self._times[raw[:_DIGEST_BYTES]] = int.from_bytes(raw[_DIGEST_BYTES:], "big")
+
+    def __contains__(self, digest: bytes) -> bool:
+        return digest in self._times
+
+    def add(self, digest: bytes, created: datetime) -> None:
+        """Mark a job as settled."""
+        self._times[digest] = max(0, int(created.timestamp())) % 2 ** (8 * _TIME_BYTES)
+
+    def since(self, moment: datetime | None) -> tuple[str, ...]:
+        """Return the marks to save: of jobs that were created since then."""
+        # A job that was dropped is marked by the time of its submission, another clock's.
+        first = None if moment is None else (moment - ACCOUNT_DIFFERS_BY).timestamp()
+        return tuple(
+            sorted(
+                base64.b64encode(digest + time.to_bytes(_TIME_BYTES, "big")).decode().rstrip("=")
+                for digest, time in self._times.items()
+                if first is None or time >= first
+            )
+        )
+
+
+def open_jobs(jobs: Iterable[TrackedJob], cursor: Cursor) -> list[TrackedJob]:
+    """Return the jobs that are not settled."""
+    marks = Marks(cursor.settled)
+    known = set(cursor.assets)
+    through = cursor.through
     return [
         job
         for job in jobs
-        if (cursor.through is None or job.created_on >= cursor.through) and mark(job) not in known
+        if job.digest not in marks
+        and (not _is_before(job, through) or asset_text(job.asset_key) not in known)
     ]
 
 
-def one_is_missing(jobs: Sequence[JobRecord], cursor: Cursor) -> bool:
-    """Whether a job that was in flight after the last tick is no longer listed.
+def one_is_missing(opened: Iterable[TrackedJob], cursor: Cursor) -> bool:
+    """Whether a job that was not settled after the last tick is no longer listed.
 
-    True as well when a job of before the last tick is listed only now; then there is nothing to
+    True as well when a job from before the last tick is listed only now; then there is nothing to
     find, and looking does no harm. And true of an empty cursor: it may be one that was lost.
+
+    Args:
+        opened: the listed jobs that are not settled.
+        cursor: what the last tick saved.
     """
     if not cursor.in_flight:
         return True
+    known = set(cursor.assets)
     before = [
         job
-        for job in open_jobs(jobs, cursor)
-        if cursor.newest is not None and job.created_on <= cursor.newest
+        for job in opened
+        if cursor.newest is not None
+        and job.record.created_on <= cursor.newest
+        and asset_text(job.asset_key) in known
     ]
-    return _digest(before) != cursor.in_flight
+    return number_and_digest(before) != cursor.in_flight
 
 
-def searched_from(identity: JobIdentity, cursor: Cursor) -> datetime:
-    """Return since when the end of an unsettled job may have been recorded, by Dagster's clock.
-
-    A tick that saved its cursor has settled all that it recorded, so the sensor itself can have
-    recorded the end since then only. Whoever else can: a run that waits, and a tick of before the
-    cursor began.
-    """
-    if identity.blocking or cursor.begun is None or cursor.looked is None:
-        return identity.submitted
-    if identity.submitted < cursor.begun + HOSTS_DIFFER_BY:
-        return identity.submitted
-    return max(identity.submitted, cursor.looked)
-
-
-def report_finished(
-    jobs: Sequence[JobRecord],
+def move(
     cursor: Cursor,
+    jobs: Sequence[TrackedJob],
+    opened: Iterable[TrackedJob],
+    settled: Collection[JobKey],
     *,
-    limit: int,
-    held: Collection[JobName] = (),
-    overdue: Collection[JobName] = (),
-) -> tuple[list[JobRecord], Cursor]:
-    """Return the jobs to report now, oldest end first, and the cursor after that.
+    unseen_since: datetime | None = None,
+) -> Cursor:
+    """Return the cursor after a tick has settled some jobs.
 
-    These are the finished ones and those that are ``overdue``. At most ``limit`` are returned; the
-    others stay for the next tick, and so do those that are ``held``, because a run is about to
-    record them itself.
+    Args:
+        cursor: the one that the tick began with.
+        jobs: the listed jobs of the assets that the tick looks after.
+        opened: those of them that were not settled when the tick began.
+        settled: the jobs that the tick settled, listed or dropped.
+        unseen_since: since when jobs were created that are not settled and not among ``jobs``,
+            because their rows could not be read or were not listed; ``through`` does not go past
+            that.
     """
-    opened = open_jobs(jobs, cursor)
-    over = sorted(
-        (
-            job
-            for job in opened
-            if (job.status.is_final or job.name in overdue) and job.name not in held
-        ),
-        key=lambda job: (job.updated_on, job.name),
+    unsettled = {job.digest: job for job in opened if job.key not in settled}
+    newest = max(_known(cursor.newest, *(job.record.created_on for job in jobs)), default=None)
+    held_by = [job.record.created_on for job in unsettled.values()]
+    held_by += [newest - LISTED_WITHIN] if newest is not None else []
+    held_by += _known(unseen_since)
+    through = min(held_by, default=cursor.through)
+    marks = Marks(cursor.settled)
+    for job in jobs:
+        if job.digest not in unsettled and not _is_before(job, through):
+            marks.add(job.digest, job.record.created_on)
+    listed = {job.digest for job in jobs}
+    for key in settled:
+        if key.digest not in listed:
+            marks.add(key.digest, key.submitted)
+    return cursor.model_copy(
+        update={
+            "through": through,
+            "settled": marks.since(through),
+            "newest": newest,
+            "in_flight": number_and_digest(unsettled.values()),
+        }
     )
-    return over[:limit], settle(jobs, cursor, over[:limit])
 
 
-def settle(jobs: Sequence[JobRecord], cursor: Cursor, fresh: Iterable[JobRecord]) -> Cursor:
-    """Return the cursor after ``fresh`` jobs, listed or dropped, were reported."""
-    opened = open_jobs(jobs, cursor)
-    created = {mark(job): job.created_on for job in fresh}
-    settled_now = {*cursor.settled, *cursor.absent, *created}
-    unsettled = [job for job in opened if mark(job) not in settled_now]
-    seen = [job.created_on for job in jobs] + ([cursor.newest] if cursor.newest else [])
-    newest = max(seen, default=None)
-    through = min(
-        [job.created_on for job in unsettled]
-        + ([newest - LISTED_WITHIN] if newest is not None else []),
-        default=cursor.through,
-    )
-    if cursor.through is not None and (through is None or through < cursor.through):
-        through = cursor.through
-    settled = tuple(
-        sorted(
-            mark(job)
-            for job in jobs
-            if mark(job) in settled_now and (through is None or job.created_on >= through)
-        )
-    )
-    absent: dict[str, datetime] = {}
-    for each in sorted(settled_now.difference(map(mark, jobs))):
-        known = [moment for moment in (newest, created.get(each)) if moment is not None]
-        last = cursor.absent.get(each) or max(known)
-        if through is None or through <= last:
-            absent[each] = last
-    moved = {
-        "through": through,
-        "settled": settled,
-        "absent": absent,
-        "newest": newest,
-        "in_flight": _digest(unsettled),
-    }
-    return cursor.model_copy(update=moved)
+def _known(*moments: datetime | None) -> list[datetime]:
+    return [moment for moment in moments if moment is not None]
 
 
-def mark(job: JobRecord) -> str:
-    """Return what tells a job from every other one, in few characters."""
-    # Name and creation, for a name can be used again; a digest, for the cursor is saved each tick.
-    return base64.b64encode(_hash(job)).decode().rstrip("=")
+def _is_before(job: TrackedJob, through: datetime | None) -> bool:
+    return through is not None and job.record.created_on < through
 
 
-def _hash(job: JobRecord) -> bytes:
-    text = f"{job.name.name}@{job.created_on.timestamp():.6f}"
-    return hashlib.sha256(text.encode()).digest()[:9]
-
-
-def _digest(jobs: Sequence[JobRecord]) -> str:
+def number_and_digest(jobs: Collection[TrackedJob]) -> str:
+    """Return number and digest of a set of jobs."""
     total = 0
     for job in jobs:
-        total ^= int.from_bytes(_hash(job), "big")
+        total ^= int.from_bytes(job.digest, "big")
     return f"{len(jobs)}:{total:x}"
+
+
+def asset_text(asset_key: Sequence[str]) -> str:
+    """Return an asset key as the cursor holds it."""
+    return "/".join(asset_key)

@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 
 import dagster as dg
 
-from dagster_spcs.event_log import events
-from dagster_spcs.event_log.ledger import materializations
-from dagster_spcs.jobs.gather import JobReport
-from dagster_spcs.jobs.identity import JobIdentity
+from dagster_spcs.event_log import keys
+from dagster_spcs.event_log.end import Event, JobEnd, read_end
+from dagster_spcs.event_log.ledger import Ledger
+from dagster_spcs.jobs.report import JobReport
 from dagster_spcs.sensor.code_location import CodeLocation
-from dagster_spcs.sensor.failures import RETRY_JOB, failure_request, retry_request
 from dagster_spcs.sensor.retries import Retry, RetryRule, next_attempt, take_due
+from dagster_spcs.sensor.run_requests import RETRY_JOB, failure_request, retry_request
 from dagster_spcs.spcs.clocks import ACCOUNT_DIFFERS_BY
 
 _RECENT = timedelta(hours=1)
@@ -22,7 +22,8 @@ class FollowUps:
     """Collects, over one tick, what is to be requested.
 
     Args:
-        instance: whose event log tells of later successes.
+        instance: knows the runs whose jobs failed.
+        ledger: tells of later successes.
         location: whose assets say how often a job is tried.
         log: is told of attempts that are not made.
         failure_runs: whether a job that is not tried again launches a run that fails.
@@ -32,6 +33,7 @@ class FollowUps:
     def __init__(
         self,
         instance: dg.DagsterInstance,
+        ledger: Ledger,
         location: CodeLocation,
         log: logging.Logger,
         *,
@@ -39,6 +41,7 @@ class FollowUps:
         now: datetime,
     ) -> None:
         self._instance = instance
+        self._ledger = ledger
         self._location = location
         self._log = log
         self._failure_runs = failure_runs
@@ -46,31 +49,31 @@ class FollowUps:
         self._retries: list[Retry] = []
         self._requests: list[dg.RunRequest] = []
 
-    def add(self, report: JobReport, identity: JobIdentity) -> None:
+    def add(self, report: JobReport) -> None:
         """Note what follows the end of a job; nothing follows a success."""
         if report.succeeded:
             return
         rule = RetryRule(
-            max_retries=self._location.metadata(identity.asset, events.MAX_RETRIES) or 0,
-            delay_seconds=self._location.metadata(identity.asset, events.RETRY_DELAY) or 0,
+            max_retries=self._location.metadata(report.job.asset_key, keys.MAX_RETRIES) or 0,
+            delay_seconds=self._location.metadata(report.job.asset_key, keys.RETRY_DELAY) or 0,
         )
-        retry = next_attempt(report, identity, rule, self._now)
+        retry = next_attempt(report, rule, self._now)
         if retry is not None:
             self._retries.append(retry)
-        elif self._failure_runs and not identity.blocking:
-            self._requests.append(failure_request(report, identity))
+        elif self._failure_runs and not report.job.identity.blocking:
+            self._requests.append(failure_request(report))
 
-    def add_recorded(self, report: JobReport, identity: JobIdentity, recorded: datetime) -> None:
+    def add_recorded(self, report: JobReport, recorded: datetime) -> None:
         """Note what follows an end that is in the event log since then.
 
         The tick that recorded it may have died before it could request anything; requests have
         keys, so asking again starts nothing twice.
         """
         if self._now - recorded < _RECENT:
-            self.add(report, identity)
+            self.add(report)
 
     def take(
-        self, retries: Sequence[Retry], made: Sequence[events.Event]
+        self, retries: Sequence[Retry], made: Sequence[Event]
     ) -> tuple[list[dg.RunRequest], list[Retry]]:
         """Return what to request now, and the attempts that still wait.
 
@@ -97,7 +100,7 @@ class FollowUps:
                 self._log.error(f"{retry.after} is not tried again: {refusal}")
         return requests, waiting
 
-    def _is_wanted(self, retry: Retry, made: Sequence[events.Event]) -> bool:
+    def _is_wanted(self, retry: Retry, made: Sequence[Event]) -> bool:
         asset = "/".join(retry.asset)
         if not self._location.has_partition(retry.asset, retry.partition):
             # A request for another partition would fail the tick.
@@ -111,21 +114,17 @@ class FollowUps:
             return False
         return True
 
-    def _was_made_since(self, retry: Retry, made: Sequence[events.Event]) -> bool:
+    def _was_made_since(self, retry: Retry, made: Sequence[Event]) -> bool:
         if retry.created is None:
             return False
-        key = dg.AssetKey(list(retry.asset))
-        recorded = materializations(
-            self._instance,
-            key,
-            (retry.created - ACCOUNT_DIFFERS_BY).timestamp(),
-            None if retry.partition is None else [retry.partition],
-        )
-        about_to_be = [
-            event
+        since = retry.created - ACCOUNT_DIFFERS_BY
+        if self._ledger.has_success_since(retry.asset, retry.partition, retry.created, since):
+            return True
+        asset_key = dg.AssetKey(list(retry.asset))
+        about_to_be = (
+            read_end(self._now, event)
             for event in made
             if isinstance(event, dg.AssetMaterialization)
-            and (event.asset_key, event.partition) == (key, retry.partition)
-        ]
-        ends = map(events.end_told_by, [*(event for _, event in recorded), *about_to_be])
-        return any(end is not None and end.created > retry.created.timestamp() for end in ends)
+            and (event.asset_key, event.partition) == (asset_key, retry.partition)
+        )
+        return any(isinstance(end, JobEnd) and end.created > retry.created for end in about_to_be)

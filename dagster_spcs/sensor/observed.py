@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 import dagster as dg
 
 from dagster_spcs.jobs.identity import JobIdentity
-from dagster_spcs.spcs.clocks import ACCOUNT_DIFFERS_BY
+from dagster_spcs.jobs.tracked_job import TrackedJob
 from dagster_spcs.spcs.records import JobRecord
 
 
@@ -27,15 +27,16 @@ class ObservedJobs:
     def __bool__(self) -> bool:
         return bool(self._patterns)
 
-    def keys(self) -> set[dg.AssetKey]:
+    def asset_keys(self) -> set[dg.AssetKey]:
         """Return the assets that are mapped to."""
         return {key for _, key in self._patterns}
 
-    def identity_of(self, job: JobRecord) -> JobIdentity | None:
-        """Return who a job is for, as if it had told so in its comment; None if no pattern fits."""
+    def tracked(self, record: JobRecord) -> TrackedJob | None:
+        """Return a listed job as if its comment told its asset; None if no pattern fits."""
         for pattern, key in self._patterns:
-            if fnmatchcase(job.name.name.upper(), pattern):
-                # By the account's clock, and events are looked up from here on by Dagster's.
-                since = job.created_on - ACCOUNT_DIFFERS_BY
-                return JobIdentity(asset=tuple(key.path), run_id="", submitted=since)
+            if fnmatchcase(record.name.name.upper(), pattern):
+                identity = JobIdentity(
+                    asset=tuple(key.path), run_id="", submitted=record.created_on
+                )
+                return TrackedJob(record, identity)
         return None

@@ -3,10 +3,9 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from dagster_spcs.jobs.gather import JobReport
-from dagster_spcs.jobs.identity import JobIdentity
+from dagster_spcs.jobs.report import JobReport
 from dagster_spcs.spcs.status import JobStatus
 
 
@@ -15,13 +14,14 @@ class Retry(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
-    due: datetime
+    due: AwareDatetime
+    """By Dagster's clock."""
     asset: tuple[str, ...]
     partition: str | None = None
-    attempt: int
+    attempt: int = Field(ge=1)
     after: str
     """The failed job's name: with the attempt, what makes the request unique."""
-    created: datetime | None = None
+    created: AwareDatetime | None = None
     """When the failed job was created: a later one that succeeds makes the attempt needless."""
     run_id: str = ""
     """The run that started the failed job: the attempt is made with its configuration."""
@@ -41,20 +41,19 @@ class RetryRule(BaseModel):
     delay_seconds: float = 60.0
 
 
-def next_attempt(
-    report: JobReport, identity: JobIdentity, rule: RetryRule, now: datetime
-) -> Retry | None:
+def next_attempt(report: JobReport, rule: RetryRule, now: datetime) -> Retry | None:
     """Return the attempt that follows a failed job, None if none does.
 
     The delay doubles with each attempt. A job that a person cancelled or dropped is not started
     again, nor is one that others started, nor one whose run waited for it: that run has its own
     retry policy.
     """
+    identity = report.job.identity
     by_a_person = not report.timed_out and report.job.status in (
         JobStatus.CANCELLED,
         JobStatus.DELETED,
     )
-    if report.succeeded or by_a_person or identity.blocking or not identity.run_id:
+    if report.succeeded or by_a_person or identity.blocking or identity.is_observed:
         return None
     if identity.attempt >= rule.max_retries:
         return None
@@ -64,7 +63,7 @@ def next_attempt(
         partition=identity.partition,
         attempt=identity.attempt + 1,
         after=report.job.name.name,
-        created=report.job.created_on,
+        created=report.job.record.created_on,
         run_id=identity.run_id,
     )
 

@@ -1,39 +1,57 @@
-"""One evaluation of the polling sensor: a thin shell around ``report_finished``."""
+"""One evaluation of the polling sensor: list, collect facts, decide, act."""
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 import dagster as dg
 
-from dagster_spcs.errors import StatementError
-from dagster_spcs.jobs.gather import JobReport, MetadataSource, is_overdue, ran_out_of_time
-from dagster_spcs.jobs.identity import JobIdentity
+from dagster_spcs.errors import AuthenticationFailed, ConnectionFailed, NotAnswered, SessionExpired
+from dagster_spcs.event_log.ledger import Ledger
+from dagster_spcs.jobs.gather import GATHERED_TOGETHER, Gatherer, MetadataSource
+from dagster_spcs.jobs.report import JobReport
+from dagster_spcs.jobs.tracked_job import TrackedJob
 from dagster_spcs.resource import SpcsJobResource
-from dagster_spcs.run.waiting import LOG_ARRIVES_WITHIN_SECONDS, cancel_rest
 from dagster_spcs.sensor.code_location import CodeLocation
-from dagster_spcs.sensor.cursor import Cursor, one_is_missing, open_jobs, report_finished, settle
-from dagster_spcs.sensor.dropped import DroppedJobs, find_dropped
+from dagster_spcs.sensor.cursor import Cursor, asset_text, move, open_jobs
+from dagster_spcs.sensor.decide import (
+    Cancel,
+    Decision,
+    Facts,
+    FollowUp,
+    Gather,
+    Record,
+    RecordDropped,
+    decide,
+)
+from dagster_spcs.sensor.dropped import DroppedJobs
+from dagster_spcs.sensor.facts import FactFinder
 from dagster_spcs.sensor.follow_ups import FollowUps
-from dagster_spcs.sensor.holds import Holds
+from dagster_spcs.sensor.listing import Listed, sort_listing
 from dagster_spcs.sensor.observed import ObservedJobs
-from dagster_spcs.sensor.recorder import BATCH, Found, Recorder
+from dagster_spcs.sensor.recording import Recording
+from dagster_spcs.sensor.run_liveness import RunLiveness
+from dagster_spcs.spcs import clocks
 from dagster_spcs.spcs.client import SpcsClient
-from dagster_spcs.spcs.clocks import ACCOUNT_DIFFERS_BY, HOSTS_DIFFER_BY
-from dagster_spcs.spcs.names import JobName
-from dagster_spcs.spcs.records import JobRecord
+from dagster_spcs.spcs.clocks import ACCOUNT_DIFFERS_BY, RETENTION
+from dagster_spcs.spcs.collector import paused_collector
 from dagster_spcs.spcs.status import JobStatus
 
-_OVERDUE_TOGETHER = 10
-"""Overdue jobs read and cancelled together; no more are begun when so many are cancelled."""
-_MOST_TRIED = 50
+_MOST_OVERDUE = 50
 """Overdue jobs a tick tries to cancel; each takes some statements, and may be refused."""
-_LATE = timedelta(seconds=LOG_ARRIVES_WITHIN_SECONDS)
-_ROW_ARRIVES_WITHIN = timedelta(minutes=2)
-"""The history of a dropped job. ml-python's tests expect it at once."""
-_RETENTION = timedelta(days=30)
-"""Of finished jobs (page "EXECUTE JOB SERVICE")."""
+
+
+@dataclass(frozen=True)
+class TickOptions:
+    """What the sensor was built with."""
+
+    resource_key: str
+    source: MetadataSource
+    max_completions: int
+    max_seconds: float
+    failure_runs: bool
+    observed: ObservedJobs
 
 
 class Tick:
@@ -43,12 +61,8 @@ class Tick:
         context: the sensor's.
         client: runs the statements.
         resource: whose jobs are looked at.
-        source: how metadata is read.
         cursor: what the last tick knew.
-        resource_key: under which the resource is bound.
-        hold: how long a job that is over is left to the run that waits for it.
-        failure_runs: whether a failure launches a run that fails.
-        observed: the jobs of others.
+        options: of the sensor.
     """
 
     def __init__(
@@ -56,40 +70,289 @@ class Tick:
         context: dg.SensorEvaluationContext,
         client: SpcsClient,
         resource: SpcsJobResource,
-        source: MetadataSource,
         cursor: Cursor,
-        *,
-        resource_key: str,
-        hold: timedelta,
-        failure_runs: bool,
-        observed: ObservedJobs,
+        options: TickOptions,
     ) -> None:
-        self._context = context
-        self._client = client
-        self._resource = resource
-        self._source = source
-        self._cursor = cursor
-        self._observed = observed
-        self._now = datetime.now(timezone.utc)
-        instance = context.instance
         assert context.repository_def is not None, "a sensor is evaluated in its code location"
-        self._location = CodeLocation(context.repository_def, instance, resource_key)
+        self._log = context.log
+        self._client = client
+        self._options = options
+        self._now = clocks.utc_now()
+        self._begun = time.monotonic()
+        self._place = resource.place()
+        self._cursor = self._in_this_place(cursor)
+        instance = context.instance
+        self._location = CodeLocation(context.repository_def, instance, options.resource_key)
+        ledger = Ledger(instance)
         self._follow_ups = FollowUps(
-            instance, self._location, context.log, failure_runs=failure_runs, now=self._now
+            instance,
+            ledger,
+            self._location,
+            context.log,
+            failure_runs=options.failure_runs,
+            now=self._now,
         )
-        self._holds = Holds(instance, client, cursor, hold=hold, now=self._now)
-        self._recorder = Recorder(
-            instance, self._location, client, resource, source, self._follow_ups, cursor
+        looked = self._cursor.looked
+        self._liveness = RunLiveness(
+            instance,
+            self._cursor.silent_runs,
+            timedelta(0) if looked is None else self._now - looked,
         )
+        self._finder = FactFinder(ledger, self._location, self._cursor, self._liveness, context.log)
+        self._dropped = DroppedJobs(
+            instance,
+            client,
+            ledger,
+            self._location,
+            self._place,
+            self._cursor,
+            self._liveness,
+            source=options.source,
+            log=context.log,
+            now=self._now,
+        )
+        self._recording = Recording(
+            self._location, self._follow_ups, resource.account(), context.log
+        )
+        self._gatherer = Gatherer(
+            client,
+            source=options.source,
+            last_lines=resource.log_lines,
+            table_of=self._location.result_table,
+            partitions_of_start=self._partitions_of_start,
+        )
+        self._partitions: dict[bytes, Sequence[str]] = {}
 
-    def run(self, max_completions: int, max_seconds: float) -> dg.SensorResult:
+    def run(self) -> dg.SensorResult:
         """Look once at all jobs, record those that ended, and return where to go on.
 
         Raises:
             dagster.DagsterInvalidDefinitionError: if jobs of others are mapped to an asset that
                 the code location does not have.
         """
-        unknown = self._location.without(self._observed.keys())
+        self._refuse_unknown_assets()
+        listed = self._list()
+        opened = open_jobs(listed.jobs, self._cursor)
+        due = [job for job in opened if job.is_over or job.is_overdue(self._now)]
+        facts = self._finder.of_listed(due)
+        gone = self._dropped.find(listed, opened, self._options.max_completions)
+        facts += self._finder.of_unlisted(gone)
+        decided = [(each, decide(each, self._now)) for each in facts]
+        self._act(decided)
+        return self._result(listed, opened, decided)
+
+    def _list(self) -> Listed:
+        # With jobs of others all of the schema is listed, so that it stays one statement.
+        prefix = "" if self._options.observed else f"{self._place.prefix}_"
+        with paused_collector():
+            listing = self._client.list_jobs(
+                database=self._place.database, schema=self._place.schema, prefix=prefix
+            )
+            listed = sort_listing(listing, self._place, self._location, self._options.observed)
+        self._tell(listed)
+        return listed
+
+    def _tell(self, listed: Listed) -> None:
+        """Log what is odd about a listing."""
+        if listed.unreadable:
+            self._log.warning(
+                f"{len(listed.unreadable)} listed jobs are skipped and looked at again:"
+                f" {listed.unreadable[0]}"
+            )
+        if listed.strangers:
+            self._log.info(
+                f"{listed.strangers} jobs in flight begin with {self._place.prefix}_ and belong to"
+                " no job asset of this code location and deployment."
+            )
+        away = {asset_text(job.asset_key) for job in listed.unclaimed}
+        if away:
+            # Once as a warning: from then on the cursor does not name the asset any more.
+            tell = self._log.warning if away & {*self._cursor.assets} else self._log.info
+            tell(
+                f"{len(listed.unclaimed)} jobs are for assets that this code location does not"
+                f" have: {', '.join(sorted(away))}. They are recorded when it has them."
+            )
+        unknown = {job.record.status_text for job in listed.jobs if _is_unknown(job)}
+        if unknown:
+            self._log.warning(
+                f"Jobs are in a status this version does not know: {', '.join(sorted(unknown))}."
+                " They are neither success nor failure, and are looked at again."
+            )
+
+    def _act(self, decided: Sequence[tuple[Facts, Decision]]) -> None:
+        for facts, decision in decided:
+            if isinstance(decision, FollowUp):
+                self._recording.follow_up(
+                    facts.job, facts.entry.ends, by_lost_tick=decision.check_may_be_missing
+                )
+        self._repeat_last_check(decided)
+        for facts, decision in decided:
+            if isinstance(decision, RecordDropped) and not self._is_full:
+                self._record_dropped(facts)
+        wanted = [facts for facts, decision in decided if isinstance(decision, Gather)]
+        overdue = self._some_of([each for each in wanted if not each.job.is_over])
+        over = [each for each in wanted if each.job.is_over]
+        self._gatherer.expect([each.job for each in over[: self._room]])
+        for group in self._groups([*overdue, *over]):
+            self._record_group(group)
+
+    @property
+    def _room(self) -> int:
+        """How many more jobs the tick may record."""
+        return max(0, self._options.max_completions - self._recording.count)
+
+    @property
+    def _is_full(self) -> bool:
+        return self._room == 0
+
+    def _groups(self, facts: Sequence[Facts]) -> Iterator[Sequence[Facts]]:
+        """Yield jobs to read together, while the tick has room and time."""
+        start = 0
+        while start < len(facts) and not self._is_full:
+            if time.monotonic() - self._begun >= self._options.max_seconds:
+                return
+            size = min(GATHERED_TOGETHER[self._options.source], self._room)
+            yield facts[start : start + size]
+            start += size
+
+    def _some_of(self, overdue: Sequence[Facts]) -> Sequence[Facts]:
+        """Return the overdue jobs of this tick.
+
+        Those whose cancellation is refused hold up the others neither now nor in later ticks.
+        """
+        if len(overdue) <= _MOST_OVERDUE:
+            return overdue
+        first = int(self._now.timestamp()) % len(overdue)
+        return [*overdue[first:], *overdue[:first]][:_MOST_OVERDUE]
+
+    def _record_group(self, group: Sequence[Facts]) -> None:
+        for each in group:
+            if each.entry.start is not None:
+                self._partitions[each.job.digest] = each.entry.start.partitions
+        for facts, report in self._gather(group):
+            decision = decide(replace(facts, report=report), self._now)
+            if (isinstance(decision, Cancel) and self._cancels(report)) or isinstance(
+                decision, Record
+            ):
+                self._record(facts, report)
+
+    def _gather(self, group: Sequence[Facts]) -> list[tuple[Facts, JobReport]]:
+        """Gather reports; a job whose report cannot be gathered costs no other job its own."""
+        try:
+            reports = self._gatherer.gather([each.job for each in group], self._now)
+        except (ConnectionFailed, SessionExpired, AuthenticationFailed):
+            raise  # the account is away: the next tick is the repetition
+        except Exception:
+            if len(group) == 1:
+                self._log.exception(f"{group[0].job.name} ended and could not be read")
+                return []
+            return [pair for each in group for pair in self._gather([each])]
+        return list(zip(group, reports, strict=True))
+
+    def _cancels(self, report: JobReport) -> bool:
+        try:
+            self._client.cancel(report.job.name)
+        except NotAnswered as error:
+            self._log.error(f"{report.job.name} timed out and goes on: {error}")
+            # A job that is over is recorded all the same; one that works is tried again.
+            return report.job.is_over
+        return True
+
+    def _record(self, facts: Facts, report: JobReport) -> None:
+        # A run that waits may have recorded it since the facts were collected.
+        entry = self._finder.refresh(facts) if facts.job.identity.blocking else facts.entry
+        self._recording.record(report, entry)
+
+    def _record_dropped(self, facts: Facts) -> None:
+        assert facts.gone is not None, "what is recorded as dropped is gone"
+        start = facts.entry.start
+        partitions = () if start is None else start.partitions
+        report = self._gatherer.of_dropped(facts.job, facts.gone.row, partitions)
+        if facts.gone.note is not None:
+            report = report.with_note(facts.gone.note)
+        self._record(facts, report)
+
+    def _repeat_last_check(self, decided: Sequence[tuple[Facts, Decision]]) -> None:
+        """Evaluate the checks of the job that a lost tick recorded last once more.
+
+        That tick may have died between the job's own event and its checks.
+        """
+        candidates = [
+            facts
+            for facts, decision in decided
+            if isinstance(decision, FollowUp)
+            and decision.check_may_be_missing
+            and facts.gone is None
+            and not facts.job.identity.batch
+        ]
+        if candidates:
+            last = max(candidates, key=lambda facts: max(end.at for end in facts.entry.ends))
+            for _, report in self._gather([last]):
+                self._recording.repeat_checks(report)
+
+    def _partitions_of_start(self, job: TrackedJob) -> Sequence[str]:
+        return self._partitions.get(job.digest, ())
+
+    def _result(
+        self,
+        listed: Listed,
+        opened: Sequence[TrackedJob],
+        decided: Sequence[tuple[Facts, Decision]],
+    ) -> dg.SensorResult:
+        requests, waiting = self._follow_ups.take(self._cursor.retries, self._recording.events)
+        left = [
+            facts.gone.started
+            for facts, _ in decided
+            if facts.gone is not None and facts.job.key not in self._recording.settled
+        ]
+        moved = move(
+            self._cursor,
+            listed.jobs,
+            opened,
+            self._recording.settled,
+            unseen_since=self._unseen_since(listed, left),
+        )
+        cursor = moved.model_copy(
+            update={
+                "place": str(self._place),
+                "assets": self._looked_after(listed),
+                "looked": self._now,
+                "dropped_since": min(left, default=None),
+                "silent_runs": self._liveness.silent,
+                "retries": tuple(waiting),
+            }
+        )
+        # The page shows a tick without run requests as skipped; the reason tells what it did.
+        count = self._recording.count
+        what = f"{count} jobs ended since the last tick" if count else "no job ended"
+        in_flight = sum(not job.is_over for job in listed.jobs)
+        return dg.SensorResult(
+            asset_events=self._recording.events,
+            run_requests=requests or None,
+            skip_reason=None if requests else f"{what}; {in_flight} in flight.",
+            cursor=cursor.model_dump_json(),
+        )
+
+    def _unseen_since(self, listed: Listed, left: Sequence[datetime]) -> datetime | None:
+        """Return since when jobs may have been created that are not settled and were not seen.
+
+        By the account's clock; ``left`` are the starts of those that are not listed.
+        """
+        moments = [started - ACCOUNT_DIFFERS_BY for started in left]
+        if not listed.is_complete:
+            # Which job is behind a row that could not be read is not known.
+            moments.append(self._cursor.through or self._now - 2 * RETENTION)
+        return min(moments, default=None)
+
+    def _looked_after(self, listed: Listed) -> tuple[str, ...]:
+        """Return the assets that this tick looked after."""
+        keys = {tuple(key.path) for key in self._location.job_assets()}
+        keys |= {tuple(key.path) for key in self._options.observed.asset_keys()}
+        keys |= {job.asset_key for job in listed.jobs}
+        return tuple(sorted(map(asset_text, keys)))
+
+    def _refuse_unknown_assets(self) -> None:
+        unknown = self._location.without(self._options.observed.asset_keys())
         if unknown:
             names = ", ".join(sorted(key.to_user_string() for key in unknown))
             raise dg.DagsterInvalidDefinitionError(
@@ -97,227 +360,20 @@ class Tick:
                 " have. Nothing was recorded in this tick; correct `observe`, or define the asset"
                 " (an AssetSpec will do)."
             )
-        database, schema = self._resource.place()
-        # With jobs of others all of the schema is listed, so that it stays one statement.
-        prefix = "" if self._observed else f"{self._resource.prefix()}_"
-        listed = self._client.list(database=database, schema=schema, prefix=prefix)
-        found = self._of_this_location(listed)
-        away = self._of_missing_assets(listed, found)
-        jobs = [job for job, _ in [*found.values(), *away.values()]]
-        begun = time.monotonic()
-        opened = [found[job.name] for job in open_jobs(jobs, self._cursor) if job.name in found]
-        held = self._holds.waited_for(opened) | away.keys()
-        late = self._end_overdue([each for each in opened if each[0].name not in held])
-        dropped = self._dropped(listed, jobs, max_completions)
-        finished, _ = report_finished(jobs, self._cursor, limit=len(jobs), held=held, overdue=late)
-        over = [found[job.name] for job in finished]
-        self._recorder.search(dropped.jobs, over)
-        settled = self._record_dropped(dropped) | self._follow_up_recorded(over)
-        cursor = settle(jobs, self._cursor, settled)
-        self._recorder.read_history(
-            [job for job, _ in over if job not in settled][:max_completions]
-        )
-        while self._recorder.count < max_completions and time.monotonic() - begun < max_seconds:
-            limit = min(BATCH[self._source], max_completions - self._recorder.count)
-            fresh, moved = report_finished(jobs, cursor, limit=limit, held=held, overdue=late)
-            if not fresh:
-                cursor = moved
-                break
-            postponed = self._record([found[job.name] for job in fresh], late)
-            held |= postponed
-            cursor = settle(jobs, cursor, [job for job in fresh if job.name not in postponed])
-        requests, waiting = self._follow_ups.take(cursor.retries, self._recorder.made)
-        cursor = cursor.model_copy(
-            update={
-                "begun": cursor.begun or self._now,
-                "looked": self._now,
-                "dropped_since": dropped.left_since,
-                "assets": tuple(sorted(_assets_of(open_jobs(jobs, cursor), {**found, **away}))),
-                "retries": tuple(waiting),
-                **self._holds.saved(),
-            }
-        )
-        # The page shows a tick without run requests as skipped; the reason tells what it did.
-        count = self._recorder.count
-        what = f"{count} jobs ended since the last tick" if count else "no job ended"
-        in_flight = sum(not job.status.is_final for job in jobs)
-        return dg.SensorResult(
-            asset_events=[*self._holds.takeovers, *self._recorder.made],
-            run_requests=requests or None,
-            skip_reason=None if requests else f"{what}; {in_flight} in flight.",
-            cursor=cursor.model_dump_json(),
-        )
 
-    def _is_ours(self, name: JobName) -> bool:
-        """Whether a job of this name is one that the sensor's resource starts."""
-        place = (name.database, name.schema)
-        return place == self._resource.place() and name.name.startswith(
-            f"{self._resource.prefix()}_"
-        )
-
-    def _of_this_location(self, jobs: Sequence[JobRecord]) -> dict[JobName, Found]:
-        known = {tuple(key.path) for key in self._location.job_assets()}
-        found = {}
-        strangers = 0
-        for job in jobs:
-            identity = JobIdentity.from_comment(job.comment)
-            is_ours = self._is_ours(job.name)
-            if identity is None:
-                identity = self._observed.identity_of(job)
-                if identity is not None:
-                    found[job.name] = (job, identity)
-            elif (
-                is_ours
-                and identity.asset in known
-                and identity.deployment in (None, self._resource.prefix())
-            ):
-                found[job.name] = (job, identity)
-            if is_ours and job.name not in found:
-                strangers += not job.status.is_final
-        if strangers:
-            self._context.log.info(
-                f"{strangers} jobs in flight begin with {self._resource.prefix()}_ and belong to"
-                " no job asset of this code location and deployment."
+    def _in_this_place(self, cursor: Cursor) -> Cursor:
+        """Return the cursor to go on from: a new one if the resource looks elsewhere now."""
+        if cursor.place in ("", str(self._place)):
+            return cursor
+        if cursor.jobs_in_flight:
+            self._log.warning(
+                f"The resource looks for jobs in {self._place} now. It left"
+                f" {cursor.jobs_in_flight} jobs behind in {cursor.place}: they are not cancelled,"
+                " and their ends are not recorded while it looks elsewhere. Set database, schema"
+                " and job_name_prefix back until they have ended, or cancel them."
             )
-        unknown = sorted(
-            {job.status_text for job, _ in found.values() if job.status is JobStatus.UNKNOWN}
-        )
-        if unknown:
-            self._context.log.warning(
-                f"Jobs are in a status this version does not know: {', '.join(unknown)}. They are"
-                " neither success nor failure, and are looked at again."
-            )
-        return found
-
-    def _of_missing_assets(
-        self, listed: Sequence[JobRecord], found: Mapping[JobName, Found]
-    ) -> dict[JobName, Found]:
-        """Return the unsettled jobs of assets that were in the code location, and are not now."""
-        if not self._cursor.assets:
-            return {}
-        away = {}
-        for job in open_jobs([job for job in listed if job.name not in found], self._cursor):
-            identity = JobIdentity.from_comment(job.comment)
-            if identity is not None and _text(identity.asset) in self._cursor.assets:
-                away[job.name] = (job, identity)
-        if away:
-            names = ", ".join(sorted({_text(identity.asset) for _, identity in away.values()}))
-            self._context.log.warning(
-                f"{len(away)} jobs are for assets that this code location does not have any more:"
-                f" {names}. They are recorded when it has them again."
-            )
-        return away
-
-    def _end_overdue(self, opened: Sequence[Found]) -> dict[JobName, JobReport]:
-        """Read, then cancel, jobs past their deadline; return the reports of those cancelled."""
-        overdue = [each for each in opened if is_overdue(*each, self._now)]
-        # Those whose cancellation is refused hold up the others neither now nor in later ticks.
-        first = int(self._now.timestamp()) % len(overdue) if len(overdue) > _MOST_TRIED else 0
-        tried = [*overdue[first:], *overdue[:first]][:_MOST_TRIED]
-        ended: dict[JobName, JobReport] = {}
-        for start in range(0, len(tried), _OVERDUE_TOGETHER):
-            if len(ended) >= _OVERDUE_TOGETHER:
-                break
-            for report in self._recorder.read(tried[start : start + _OVERDUE_TOGETHER]):
-                try:
-                    self._client.cancel(report.job.name)
-                except StatementError as error:
-                    # It goes on, so its end is still to be recorded: the next tick tries again.
-                    self._context.log.error(f"{report.job.name} timed out and goes on: {error}")
-                else:
-                    ended[report.job.name] = replace(report, timed_out=True)
-        return ended
-
-    def _dropped(
-        self, listed: Sequence[JobRecord], jobs: Sequence[JobRecord], limit: int
-    ) -> DroppedJobs:
-        """Look for jobs that are gone, if there can be any."""
-        cursor = self._cursor
-        since = []
-        if one_is_missing(jobs, cursor):
-            since.append((cursor.through or self._now - _RETENTION) - ACCOUNT_DIFFERS_BY)
-        elif cursor.looked is not None:
-            # One that was started and dropped since then was never listed.
-            looked = cursor.looked - HOSTS_DIFFER_BY
-            ran = dg.RunsFilter(updated_after=looked)
-            at_work = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])
-            if any(
-                self._context.instance.get_run_records(each, limit=1) for each in (ran, at_work)
-            ):
-                since.append(looked)
-        if cursor.dropped_since is not None:
-            since.append(cursor.dropped_since - timedelta(milliseconds=1))
-        if not since:
-            return DroppedJobs()
-
-        def is_row_late(job: JobRecord, identity: JobIdentity) -> bool:
-            return self._now - self._holds.since(job, identity) < _ROW_ARRIVES_WITHIN
-
-        return find_dropped(
-            self._context.instance,
-            self._client,
-            self._location.job_assets(),
-            is_ours=self._is_ours,
-            listed=listed,
-            since=min(since),
-            listed_at=self._now,
-            source=self._source,
-            limit=limit,
-            is_left=self._holds.is_left,
-            is_row_late=is_row_late,
-        )
-
-    def _record_dropped(self, dropped: DroppedJobs) -> set[JobRecord]:
-        """Record the jobs that are gone; return those that are settled with that."""
-        settled = set(self._recorder.record_dropped(dropped.jobs))
-        for report, identity in dropped.recorded_failures:
-            if open_jobs([report.job], self._cursor):
-                self._recorder.follow_up(report, identity, report.job.updated_on)
-            settled.add(report.job)
-        return settled
-
-    def _follow_up_recorded(self, over: Sequence[Found]) -> set[JobRecord]:
-        """Request again what follows the ends that are recorded; return the jobs."""
-        recorded = {
-            job: (identity, at)
-            for job, identity in over
-            if (at := self._recorder.recorded_at(job, identity)) is not None
-        }
-        for job, (identity, at) in recorded.items():
-            report = JobReport(job, timed_out=ran_out_of_time(job, identity))
-            self._recorder.follow_up(report, identity, at)
-        self._recorder.repeat_verdict(recorded)
-        return set(recorded)
-
-    def _record(self, fresh: Sequence[Found], late: Mapping[JobName, JobReport]) -> set[JobName]:
-        """Record jobs that ended.
-
-        Returns the jobs that are left for a later tick, because the rest of what their containers
-        said is still on its way.
-        """
-        read = self._recorder.read([each for each in fresh if each[0].name not in late])
-        reports = {report.job.name: report for report in read} | dict(late)
-        postponed = set()
-        for job, identity in fresh:
-            report = reports[job.name]
-            if report.goes_on and identity.deadline is not None and identity.deadline < self._now:
-                report = cancel_rest(self._client, report, self._context.log.error)
-            if report.goes_on or (not report.is_whole and self._is_log_late(job, identity)):
-                postponed.add(job.name)
-                continue
-            if ran_out_of_time(job, identity):
-                report = replace(report, timed_out=True)
-            if not self._recorder.record(report, identity):
-                postponed.add(job.name)
-        return postponed
-
-    def _is_log_late(self, job: JobRecord, identity: JobIdentity) -> bool:
-        return self._now - self._holds.since(job, identity) < _LATE
+        return Cursor(retries=cursor.retries)
 
 
-def _text(asset: Sequence[str]) -> str:
-    return dg.AssetKey(list(asset)).to_user_string()
-
-
-def _assets_of(jobs: Sequence[JobRecord], found: Mapping[JobName, Found]) -> set[str]:
-    return {_text(found[job.name][1].asset) for job in jobs}
+def _is_unknown(job: TrackedJob) -> bool:
+    return job.status is JobStatus.UNKNOWN

@@ -1,55 +1,66 @@
 """The client: a statement in, a record out.
 
-Every method is one sentence about jobs. What the account refuses arrives as one of ``errors``.
+Every method is one sentence about jobs. What the account refuses arrives as one of ``errors``; what
+it answers and cannot be read is ``UnexpectedAnswer`` where one thing was asked for, and a value of
+``Unreadable`` beside the others where many were.
 """
 
-import builtins
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import yaml
 
 from dagster_spcs.errors import (
-    JobTimedOut,
     ObjectExists,
     ObjectNotFound,
     Retryable,
     SpcsError,
-    SubmissionFailed,
     UnexpectedAnswer,
 )
-from dagster_spcs.spcs import statements
+from dagster_spcs.spcs import clocks, statements
 from dagster_spcs.spcs.clocks import SAME_CREATION
+from dagster_spcs.spcs.job_errors import JobTimedOut, SubmissionFailed
 from dagster_spcs.spcs.names import JobName, is_job_name, split_name
 from dagster_spcs.spcs.records import (
+    ColumnRecord,
     ContainerRecord,
     EventRecord,
     HistoryRecord,
     InstanceRecord,
+    JobListing,
     JobLog,
     JobRecord,
     LogLine,
     MetricRecord,
+    PoolRecord,
+    Row,
+    RowCount,
     TableFacts,
+    read_row,
+    read_rows,
 )
-from dagster_spcs.spcs.request import JobRequest
 from dagster_spcs.spcs.statements import Statement
 from dagster_spcs.spcs.status import JobStatus
+from dagster_spcs.spcs.submission import Submission, Submitted
+from dagster_spcs.spcs.unreadable import Unreadable, is_text, read_safely
 
 LOG_BATCH = 50
 """Jobs whose logs are read in one statement."""
-PATIENCE_SECONDS = 5.0
+RETRY_TIMEOUT_SECONDS = 5.0
 """How long a statement is tried again while the account cannot be reached."""
 Given = TypeVar("Given")
 Made = TypeVar("Made")
+Record = TypeVar("Record")
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 15.0
+_LONGEST_SPECIFICATION = 250_000
+"""Characters: far above what twenty containers need, and read in seconds at worst."""
 _BEFORE = timedelta(minutes=1)
 """Before its creation, as one clock tells it, another one may have written of a job."""
 
@@ -66,28 +77,6 @@ class Session(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Submission:
-    """A job to start: everything ``EXECUTE JOB SERVICE`` is told."""
-
-    request: JobRequest
-    name: JobName
-    compute_pool: str
-    comment: str = ""
-
-
-@dataclass(frozen=True)
-class Submitted:
-    """A job that is now at the account.
-
-    ``adopted`` is the record of a job that stood there already under this name; whether it is
-    the caller's own is for the caller to tell from its comment.
-    """
-
-    name: JobName
-    adopted: JobRecord | None = None
-
-
 class SpcsClient:
     """Runs and watches job services over one session.
 
@@ -98,7 +87,7 @@ class SpcsClient:
 
     Args:
         session: runs the statements.
-        patience_seconds: how long a statement is tried again; 0 is one attempt.
+        retry_timeout_seconds: how long a statement is tried again; 0 is one attempt.
         on_retry: is told of each error that is followed by another attempt.
         sleep: waits.
         clock: seconds that only grow.
@@ -108,14 +97,14 @@ class SpcsClient:
         self,
         session: Session,
         *,
-        patience_seconds: float = PATIENCE_SECONDS,
+        retry_timeout_seconds: float = RETRY_TIMEOUT_SECONDS,
         on_retry: Callable[[SpcsError], None] = lambda _: None,
         sleep: Callable[[float], object] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._session = session
         self._interrupted = threading.Event()
-        self._patience_seconds = patience_seconds
+        self._retry_timeout_seconds = retry_timeout_seconds
         self._on_retry = on_retry
         self._sleep = sleep or self._interrupted.wait
         self._clock = clock
@@ -149,9 +138,9 @@ class SpcsClient:
         return Submitted(submission.name)
 
     def submit_many(
-        self, submissions: Sequence[Submission], *, at_once: int = 32
+        self, submissions: Sequence[Submission], *, max_concurrent: int = 32
     ) -> Sequence[Submitted]:
-        """Start several jobs over this session, at most ``at_once`` statements in flight.
+        """Start several jobs over this session, at most ``max_concurrent`` statements in flight.
 
         Returns in the order of ``submissions``.
 
@@ -170,7 +159,7 @@ class SpcsClient:
                 failed[submission.name] = error
                 return None
 
-        outcomes = self.concurrently(one, submissions, at_once=at_once)
+        outcomes = self.concurrently(one, submissions, max_concurrent=max_concurrent)
         submitted = [outcome for outcome in outcomes if outcome is not None]
         if failed:
             names = [each.name for each in submitted]
@@ -182,25 +171,24 @@ class SpcsClient:
 
         A dropped job raises ``ObjectNotFound`` here and lives on in ``history``.
         """
-        return JobRecord.from_row(self._one(statements.describe_service(name)))
+        return self._one(JobRecord.from_row, statements.describe_service(name))
 
     def specification(self, name: JobName) -> Mapping[str, Any]:
         """Return the specification of a job that still exists, as plain data; its owner may."""
-        row = self._one(statements.describe_service(name))
-        try:
-            document = yaml.safe_load(str(row.get("spec") or "{}"))
-        except yaml.YAMLError as error:
-            raise UnexpectedAnswer(f"the specification of {name} is not YAML: {error}") from error
+        row = self._first(statements.describe_service(name))
+        document = read_safely("YAML", _load_yaml, row.get("spec") or "{}")
         if not isinstance(document, dict):
-            raise UnexpectedAnswer(f"the specification of {name} is not a mapping")
+            why = document.reason if isinstance(document, Unreadable) else "it is not a mapping"
+            raise UnexpectedAnswer(f"the specification of {name} could not be read: {why}")
         return document
 
-    def list(self, *, database: str, schema: str, prefix: str = "") -> Sequence[JobRecord]:
+    def list_jobs(self, *, database: str, schema: str, prefix: str = "") -> JobListing:
         """Return all jobs of a schema whose names begin with ``prefix``, finished ones included.
 
         One statement, and one more for each further 10,000 jobs.
         """
-        found: list[JobRecord] = []
+        jobs: list[JobRecord] = []
+        unreadable: list[Unreadable] = []
         after: str | None = None
         while True:
             rows = self._run(
@@ -208,12 +196,17 @@ class SpcsClient:
                     database=database, schema=schema, prefix=prefix, after=after
                 )
             )
-            # LIKE ignores case and services with odd names are not jobs of ours.
-            fitting = (row for row in rows if str(row.get("name", "")).startswith(prefix))
-            found.extend(JobRecord.from_row(row) for row in fitting if is_job_name(row["name"]))
+            fitting = (row for row in rows if _may_be_listed(row, prefix))
+            more, bad = read_rows(JobRecord.from_row, fitting)
+            jobs += more
+            unreadable += bad
             if len(rows) < statements.MAX_LISTED:
-                return found
-            after = str(rows[-1]["name"])
+                return JobListing(jobs, unreadable)
+            last = rows[-1].get("name")
+            if not isinstance(last, str) or not is_text(last) or last <= (after or ""):
+                unreadable.append(Unreadable("the rest of the listing", f"it ends with {last!r}"))
+                return JobListing(jobs, unreadable)
+            after = last
 
     def wait(
         self,
@@ -274,7 +267,7 @@ class SpcsClient:
         return {
             job.name: job
             for (database, schema), bare in places.items()
-            for job in self.list(database=database, schema=schema, prefix=_common_prefix(bare))
+            for job in self.list_jobs(database=database, schema=schema, prefix=_common_prefix(bare))
         }
 
     def _vanished(self, name: JobName, last: JobRecord | None) -> JobRecord:
@@ -283,35 +276,38 @@ class SpcsClient:
         except ObjectNotFound:
             if last is None:
                 raise  # a name that never was
-        return JobRecord(
-            name=name,
+        except UnexpectedAnswer as error:
+            if last is None:
+                raise
+            self._on_retry(error)  # it is there and cannot be read now: looked at again
+            return last
+        return replace(
+            last,
             status=JobStatus.DELETED,
             status_text=JobStatus.DELETED.value,
-            compute_pool=last.compute_pool,
-            created_on=last.created_on,
-            updated_on=datetime.now(timezone.utc),
-            replicas=last.replicas,
-            comment=last.comment,
-            query_warehouse=last.query_warehouse,
+            updated_on=clocks.utc_now(),
         )
 
     def containers(self, name: JobName) -> Sequence[ContainerRecord]:
         """Return the containers of a job that still exists; needs no warehouse."""
-        rows = self._run(statements.show_service_containers(name))
-        return [ContainerRecord.from_row(row) for row in rows]
+        return self._all(ContainerRecord.from_row, statements.show_service_containers(name))
 
     def instances(self, name: JobName) -> Sequence[InstanceRecord]:
         """Return the instances of a job that still exists; needs no warehouse."""
-        rows = self._run(statements.show_service_instances(name))
-        return [InstanceRecord.from_row(row) for row in rows]
+        return self._all(InstanceRecord.from_row, statements.show_service_instances(name))
 
     def instance_family(self, compute_pool: str) -> str | None:
         """Return a pool's instance family, None if the role cannot see the pool."""
         rows = self._run(statements.show_compute_pools(compute_pool))
-        return next((row["instance_family"] for row in rows if row["name"] == compute_pool), None)
+        own = [row for row in rows if row.get("name") == compute_pool]
+        pools = [self._read(PoolRecord.from_row, row) for row in own]
+        return pools[0].instance_family if pools else None
 
-    def history(self, jobs: Sequence[JobRecord]) -> dict[JobName, HistoryRecord]:
-        """Return history rows of some jobs of one schema in one statement; needs a warehouse."""
+    def history(self, jobs: Sequence[JobRecord]) -> dict[JobName, HistoryRecord | Unreadable]:
+        """Return the history rows of some jobs of one schema in one statement.
+
+        Needs a warehouse. A job without a row is absent.
+        """
         if not jobs:
             return {}
         created = sorted(job.created_on for job in jobs)
@@ -325,26 +321,32 @@ class SpcsClient:
                 names=[job.name.name for job in jobs],
             )
         )
-        records = [HistoryRecord.from_row(row) for row in rows]
-        found: dict[JobName, HistoryRecord] = {}
+        records, unreadable = read_rows(HistoryRecord.from_row, rows)
+        by_name: dict[JobName, list[HistoryRecord]] = {}
+        for record in records:
+            by_name.setdefault(record.name, []).append(record)
+        bad = {each.name: each for each in unreadable}
+        found: dict[JobName, HistoryRecord | Unreadable] = {}
         for job in jobs:
             # A name may have been used, dropped and used again: the row of the same time is it.
             own = [
                 each
-                for each in records
-                if each.name == job.name and abs(each.created - job.created_on) <= SAME_CREATION
+                for each in by_name.get(job.name, ())
+                if abs(each.created - job.created_on) <= SAME_CREATION
             ]
             if own:
-                found[job.name] = min(own, key=lambda each: abs(each.created - job.created_on))
+                found[job.name] = _nearest(own, job.created_on)
+            elif job.name.name in bad:
+                found[job.name] = bad[job.name.name]
         return found
 
     def history_of_names(
         self, names: Collection[JobName], *, since: datetime
-    ) -> dict[JobName, builtins.list[HistoryRecord]]:
+    ) -> dict[JobName, Sequence[HistoryRecord | Unreadable]]:
         """Return the history rows of all jobs that had some names, by creation.
 
         For jobs of which no more than the name is known, because they are gone. One statement, for
-        names of one schema; needs a warehouse.
+        names of one schema; needs a warehouse. Rows that cannot be read come last.
         """
         if not names:
             return {}
@@ -357,10 +359,15 @@ class SpcsClient:
                 names=[name.name for name in names],
             )
         )
-        found: dict[JobName, builtins.list[HistoryRecord]] = {}
-        for record in sorted(map(HistoryRecord.from_row, rows), key=lambda each: each.created):
+        records, unreadable = read_rows(HistoryRecord.from_row, rows)
+        found: dict[JobName, list[HistoryRecord | Unreadable]] = {}
+        for record in sorted(records, key=lambda each: each.created):
             found.setdefault(record.name, []).append(record)
-        return found
+        for name in names:
+            own = [each for each in unreadable if each.name == name.name]
+            if own:
+                found.setdefault(name, []).extend(own)
+        return dict(found)
 
     def logs(self, job: JobRecord, *, last_lines: int = 100) -> JobLog:
         """Return the last lines of one job from the event table; needs a warehouse."""
@@ -407,17 +414,12 @@ class SpcsClient:
                 self._read_logs(jobs[:middle], last_lines, with_messages, found)
                 self._read_logs(jobs[middle:], last_lines, with_messages, found)
             return
-        by_name = {job.name.sql: job.name for job in jobs}
-        grouped: dict[JobName, list[dict[str, Any]]] = {}
+        grouped: dict[int, list[Row]] = {}
         for row in rows:
-            grouped.setdefault(by_name[row["job"]], []).append(row)
-        for name, own in grouped.items():
-            own.sort(key=lambda row: row["timestamp"])
-            found[name] = JobLog(
-                tuple(LogLine.from_row(row) for row in own),
-                total=int(own[0]["lines"]),
-                errors=int(own[0]["error_lines"]),
-            )
+            grouped.setdefault(_place(row, len(jobs)), []).append(row)
+        for place, own in grouped.items():
+            if place >= 0:
+                found[jobs[place].name] = JobLog.from_rows(own)
 
     def events(self, job: JobRecord) -> Sequence[EventRecord]:
         """Return the changes of status of a job that still exists; needs a warehouse.
@@ -425,16 +427,16 @@ class SpcsClient:
         They arrive minutes late, and only if the account keeps platform events: the parameter
         LOG_EVENT_LEVEL is off by default (page "Monitoring Services").
         """
-        rows = self._run(statements.service_events(job.name, since=job.created_on - _BEFORE))
-        return [EventRecord.from_row(row) for row in rows]
+        statement = statements.service_events(job.name, since=job.created_on - _BEFORE)
+        return self._all(EventRecord.from_row, statement)
 
     def metrics(self, job: JobRecord) -> Sequence[MetricRecord]:
         """Return what the platform measured of a job that still exists; needs a warehouse.
 
         Only groups that the specification's ``platform_monitor`` names are measured.
         """
-        rows = self._run(statements.service_metrics(job.name, since=job.created_on - _BEFORE))
-        return [MetricRecord.from_row(row) for row in rows]
+        statement = statements.service_metrics(job.name, since=job.created_on - _BEFORE)
+        return self._all(MetricRecord.from_row, statement)
 
     def node_logs(
         self,
@@ -452,7 +454,7 @@ class SpcsClient:
         lines: list[LogLine] = []
         share = None if last_lines is None else max(1, last_lines // max(1, len(containers)))
         for container in () if last_lines == 0 else containers:
-            row = self._one(
+            text = self._text(
                 statements.get_service_logs(
                     name,
                     instance=container.instance_id,
@@ -460,7 +462,6 @@ class SpcsClient:
                     lines=share,
                 )
             )
-            text = next(iter(row.values())) or ""
             lines.extend(
                 LogLine(line, container.instance_id, container.name)
                 for line in (text.split("\n")[-(share or 0) :] if text else [])
@@ -469,12 +470,11 @@ class SpcsClient:
 
     def follow(self, name: JobName, instance: int, container: str, since: str) -> str:
         """Return log text of one container since a time stamp, each line behind its own."""
-        row = self._one(
+        return self._text(
             statements.follow_service_logs(
                 name, instance=instance, container=container, since=since
             )
         )
-        return next(iter(row.values())) or ""
 
     def table_facts(self, tables: Sequence[str]) -> dict[str, TableFacts]:
         """Return rows and columns of some tables, ``database.schema.table`` each.
@@ -483,15 +483,18 @@ class SpcsClient:
         """
         if not tables:
             return {}
-        counted = self._run(statements.count_rows(tables))
-        counts = {str(row["table_name"]): int(row["row_count"]) for row in counted}
+        counted = self._all(RowCount.from_row, statements.count_rows(tables))
+        counts = {each.table: each.rows for each in counted}
+        if missing := set(tables) - set(counts):
+            raise UnexpectedAnswer(f"no number of rows came for {', '.join(sorted(missing))}")
         places = {table: split_name(table) for table in tables}
-        columns: dict[tuple[str, ...], builtins.list[tuple[str, str]]] = {}
+        columns: dict[tuple[str, ...], list[tuple[str, str]]] = {}
         for database in sorted({place[0] for place in places.values() if len(place) == 3}):
             inside = [(place[1], place[2]) for place in places.values() if place[0] == database]
-            for row in self._run(statements.table_columns(database, inside)):
-                place = (database, row["table_schema"], row["table_name"])
-                columns.setdefault(place, []).append((row["column_name"], row["data_type"]))
+            statement = statements.table_columns(database, inside)
+            for column in self._all(ColumnRecord.from_row, statement):
+                place = (database, column.schema, column.table)
+                columns.setdefault(place, []).append((column.name, column.data_type))
         return {
             table: TableFacts(counts[table], tuple(columns.get(place, ())))
             for table, place in places.items()
@@ -506,7 +509,7 @@ class SpcsClient:
         self._run(statements.cancel_job(name))
 
     def cancel_many(
-        self, names: Sequence[JobName], *, at_once: int = 32
+        self, names: Sequence[JobName], *, max_concurrent: int = 32
     ) -> dict[JobName, SpcsError]:
         """Ask for the end of several jobs; return the error of each that refused."""
         refused: dict[JobName, SpcsError] = {}
@@ -517,7 +520,7 @@ class SpcsClient:
             except SpcsError as error:
                 refused[name] = error
 
-        self.concurrently(one, names, at_once=at_once)
+        self.concurrently(one, names, max_concurrent=max_concurrent)
         return refused
 
     def drop(self, name: JobName) -> None:
@@ -525,25 +528,45 @@ class SpcsClient:
         self._run(statements.drop_service(name))
 
     def concurrently(
-        self, function: Callable[[Given], Made], given: Sequence[Given], *, at_once: int
-    ) -> builtins.list[Made]:
+        self, function: Callable[[Given], Made], given: Sequence[Given], *, max_concurrent: int
+    ) -> list[Made]:
         """Call a function that uses this client for each of ``given``, several at once.
 
         Returns in the order of ``given``. Whoever interrupts it is not held up by statements that
         are being tried again: this client then tries nothing again.
         """
-        with ThreadPoolExecutor(max(1, min(at_once, len(given)))) as workers:
+        with ThreadPoolExecutor(max(1, min(max_concurrent, len(given)))) as workers:
             try:
                 return list(workers.map(function, given))
             except BaseException:
                 self._interrupted.set()
                 raise
 
-    def _one(self, statement: Statement) -> Mapping[str, Any]:
+    def _first(self, statement: Statement) -> Row:
         rows = self._run(statement)
         if not rows:
             raise ObjectNotFound("the account returned no row", statement=statement.text)
         return rows[0]
+
+    def _one(self, from_row: Callable[[Row], Record], statement: Statement) -> Record:
+        return self._read(from_row, self._first(statement))
+
+    def _all(self, from_row: Callable[[Row], Record], statement: Statement) -> list[Record]:
+        return [self._read(from_row, row) for row in self._run(statement)]
+
+    def _text(self, statement: Statement) -> str:
+        """Return the one value of an answer, which is text; empty for NULL."""
+        value = next(iter(self._first(statement).values()), None)
+        if value is not None and not isinstance(value, str):
+            raise UnexpectedAnswer(f"a text was expected, {type(value).__name__} came")
+        return value or ""
+
+    @staticmethod
+    def _read(from_row: Callable[[Row], Record], row: Row) -> Record:
+        record = read_row(from_row, row)
+        if isinstance(record, Unreadable):
+            raise UnexpectedAnswer(str(record))
+        return record
 
     def _run(self, statement: Statement) -> Sequence[dict[str, Any]]:
         begun, paused, pause = self._clock(), 0.0, _FIRST_PAUSE
@@ -552,13 +575,37 @@ class SpcsClient:
                 return self._session.run(statement)
             except SpcsError as error:
                 spent = max(paused, self._clock() - begun)
-                is_over = self._interrupted.is_set() or spent + pause > self._patience_seconds
+                is_over = self._interrupted.is_set() or spent + pause > self._retry_timeout_seconds
                 if is_over or not isinstance(error, Retryable):
                     raise
                 self._on_retry(error)
             self._sleep(pause)
             paused += pause
             pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+def _place(row: Row, count: int) -> int:
+    """Return which of ``count`` jobs a row of their logs belongs to, -1 if it does not tell."""
+    place = row.get("job")
+    return place if type(place) is int and 0 <= place < count else -1
+
+
+def _load_yaml(text: Any) -> Any:
+    if not isinstance(text, str) or len(text) > _LONGEST_SPECIFICATION:
+        raise ValueError("it is no text, or too long")
+    # Not PyYAML's loader in C, which is faster: deep nesting ends the process there.
+    return yaml.safe_load(text)
+
+
+def _nearest(records: Sequence[HistoryRecord], created: datetime) -> HistoryRecord:
+    return min(records, key=lambda each: abs(each.created - created))
+
+
+def _may_be_listed(row: Row, prefix: str) -> bool:
+    """Whether a row is, or may be, one of a job whose name begins so."""
+    name = row.get("name")
+    # LIKE ignores case, and services with odd names are not jobs.
+    return not isinstance(name, str) or (name.startswith(prefix) and is_job_name(name))
 
 
 def _common_prefix(texts: Sequence[str]) -> str:

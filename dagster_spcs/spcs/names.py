@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dagster_spcs.errors import InvalidName
+from dagster_spcs.spcs.unreadable import is_text
 
 MAX_IDENTIFIER = 255
 MAX_JOB_NAME = 63
@@ -91,6 +92,8 @@ class JobName:
                 "a job's name must turn into a DNS label: A-Z, 0-9 and _, a letter first, no _"
                 f" last, at most {MAX_JOB_NAME} characters",
             )
+        if not (is_text(self.schema) and is_text(self.database)):
+            raise InvalidName(self.name, "database or schema has characters that are no text")
         if bool(self.database) != bool(self.schema):
             raise InvalidName(self.name, "give database and schema together, or neither")
 

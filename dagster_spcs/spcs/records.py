@@ -2,24 +2,60 @@
 
 Rows come as mappings with lower-case keys. They are read by name, never by position: Snowflake
 has added columns to these commands repeatedly.
+
+``read_row`` and ``read_rows`` are the border: whatever a row holds, they return a record or
+``Unreadable``, and never raise. ``from_row`` of a record is what they call.
 """
 
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, TypeVar, overload
 
 from dagster_spcs.errors import UnexpectedAnswer
 from dagster_spcs.spcs.names import JobName
 from dagster_spcs.spcs.status import JobStatus
+from dagster_spcs.spcs.unreadable import Unreadable, read_safely, replace_what_is_no_text
 
 Row = Mapping[str, Any]
 _FRACTION = re.compile(r"\.[0-9]+")
 _ENDED = frozenset({"DONE", "FAILED"})
 """Statuses of a container (page "SHOW SERVICE CONTAINERS IN SERVICE"): one that could not be
 started is FAILED without an exit code."""
+_YEARS = range(1980, 2200)
+"""A time outside of these years is a mistake, and could not be calculated with."""
+Record = TypeVar("Record")
+
+
+def read_row(from_row: Callable[[Row], Record], row: Row) -> Record | Unreadable:
+    """Return what ``from_row`` makes of a row, or why it cannot be read; never raises."""
+    kind = getattr(from_row, "__qualname__", "row").partition(".")[0]
+    record = read_safely(f"a {kind}", from_row, row)
+    return _of_its_job(record, row) if isinstance(record, Unreadable) else record
+
+
+def _of_its_job(unreadable: Unreadable, row: Row) -> Unreadable:
+    name = row.get("name") if isinstance(row, Mapping) else None
+    known = replace_what_is_no_text(name) if isinstance(name, str) else ""
+    what = f"{unreadable.what} of {known}" if known else unreadable.what
+    return Unreadable(what, unreadable.reason, known)
+
+
+def read_rows(
+    from_row: Callable[[Row], Record], rows: Iterable[Row]
+) -> tuple[list[Record], list[Unreadable]]:
+    """Return the records of the rows that can be read, and what could not be; never raises."""
+    records: list[Record] = []
+    unreadable: list[Unreadable] = []
+    for row in rows:
+        record = read_row(from_row, row)
+        if isinstance(record, Unreadable):
+            unreadable.append(record)
+        else:
+            records.append(record)
+    return records, unreadable
 
 
 @dataclass(frozen=True)
@@ -40,19 +76,50 @@ class JobRecord:
 
     @classmethod
     def from_row(cls, row: Row) -> "JobRecord":
-        """Read a row; raises ``UnexpectedAnswer`` if a column is missing."""
-        status = str(_get(row, "status"))
+        """Read a row; see ``read_row``."""
+        status = _text(row, "status")
         return cls(
-            name=JobName(_get(row, "name"), _get(row, "schema_name"), _get(row, "database_name")),
+            name=_job_name(row),
             status=JobStatus(status),
             status_text=status,
-            compute_pool=_get(row, "compute_pool"),
+            compute_pool=_text(row, "compute_pool"),
             created_on=_moment(_get(row, "created_on")),
             updated_on=_moment(_get(row, "updated_on")),
-            replicas=_int(row.get("target_instances") or 1),
-            comment=row.get("comment") or None,
-            query_warehouse=row.get("query_warehouse") or None,
+            replicas=max(1, _int(row.get("target_instances") or 1)),
+            comment=_text_or_none(row.get("comment")),
+            query_warehouse=_text_or_none(row.get("query_warehouse")),
         )
+
+
+class JobListing(Sequence[JobRecord]):
+    """The jobs of a listing, and the rows of it that could not be read.
+
+    Behaves as the sequence of the jobs.
+
+    Attributes:
+        unreadable: a value for each row that could not be read. Such a job exists: it must not be
+            taken for dropped, nor for one that has ended.
+    """
+
+    def __init__(self, jobs: Sequence[JobRecord], unreadable: Sequence[Unreadable] = ()) -> None:
+        self._jobs = tuple(jobs)
+        self.unreadable = tuple(unreadable)
+
+    def __len__(self) -> int:
+        return len(self._jobs)
+
+    def __iter__(self) -> Iterator[JobRecord]:
+        return iter(self._jobs)
+
+    @overload
+    def __getitem__(self, index: int) -> JobRecord: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[JobRecord]: ...
+    def __getitem__(self, index: int | slice) -> JobRecord | Sequence[JobRecord]:
+        return self._jobs[index]
+
+    def __repr__(self) -> str:
+        return f"JobListing({list(self._jobs)!r}, {list(self.unreadable)!r})"
 
 
 @dataclass(frozen=True)
@@ -80,11 +147,11 @@ class ContainerRecord:
         exit_code = row.get("last_exit_code")
         return cls(
             instance_id=_int(_get(row, "instance_id")),
-            name=_get(row, "container_name"),
-            status=_get(row, "status"),
-            message=row.get("message") or "",
-            image=row.get("image_name") or "",
-            image_digest=row.get("image_digest") or "",
+            name=_text(row, "container_name"),
+            status=_text(row, "status"),
+            message=_text_or_none(row.get("message")) or "",
+            image=_text_or_none(row.get("image_name")) or "",
+            image_digest=_text_or_none(row.get("image_digest")) or "",
             exit_code=None if exit_code is None else _int(exit_code),
             restarts=_int(row.get("restart_count") or 0),
             started=_moment_or_none(row.get("start_time")),
@@ -101,11 +168,11 @@ class ContainerRecord:
         exit_code = entry.get("lastExitCode")
         return cls(
             instance_id=_int(instance_id),
-            name=entry.get("containerName") or "",
-            status=entry.get("status") or "",
-            message=entry.get("message") or "",
-            image=entry.get("image") or "",
-            image_digest=entry.get("imageSha256") or "",
+            name=_text_or_none(entry.get("containerName")) or "",
+            status=_text_or_none(entry.get("status")) or "",
+            message=_text_or_none(entry.get("message")) or "",
+            image=_text_or_none(entry.get("image")) or "",
+            image_digest=_text_or_none(entry.get("imageSha256")) or "",
             exit_code=None if exit_code is None else _int(exit_code),
             restarts=_int(entry.get("restartCount") or 0),
             started=_moment_or_none(entry.get("startTime")),
@@ -127,10 +194,10 @@ class InstanceRecord:
         """Read a row; ``instance_id`` is text there."""
         return cls(
             instance_id=_int(_get(row, "instance_id")),
-            status=_get(row, "status"),
+            status=_text(row, "status"),
             created=_moment_or_none(row.get("creation_time")),
             started=_moment_or_none(row.get("start_time")),
-            ip_address=row.get("ip_address") or None,
+            ip_address=_text_or_none(row.get("ip_address")),
         )
 
 
@@ -160,12 +227,12 @@ class HistoryRecord:
         """Read a row; OBJECT columns reach Python as JSON text."""
         instances = _object(row.get("instance_statuses")).get("instances") or []
         return cls(
-            name=JobName(_get(row, "name"), _get(row, "schema_name"), _get(row, "database_name")),
-            status=JobStatus(_get(row, "status")),
-            message=row.get("message") or "",
-            query_id=row.get("query_id") or "",
+            name=_job_name(row),
+            status=JobStatus(_text(row, "status")),
+            message=_text_or_none(row.get("message")) or "",
+            query_id=_text_or_none(row.get("query_id")) or "",
             job_id=_int(row.get("id") or 0),
-            compute_pool=row.get("compute_pool_name") or "",
+            compute_pool=_text_or_none(row.get("compute_pool_name")) or "",
             created=_moment(_get(row, "created_time")),
             completed=_moment_or_none(row.get("completed_time")),
             deleted=_moment_or_none(row.get("deleted_time")),
@@ -174,7 +241,7 @@ class HistoryRecord:
                 for instance in instances
                 for container in instance.get("containers") or []
             ),
-            replicas=_int(_object(row.get("parameters")).get("REPLICAS") or 1),
+            replicas=max(1, _int(_object(row.get("parameters")).get("REPLICAS") or 1)),
         )
 
 
@@ -195,12 +262,14 @@ class LogLine:
     @classmethod
     def from_row(cls, row: Row) -> "LogLine":
         """Read a row of SPCS_GET_LOGS; its TIMESTAMP is UTC without a zone."""
+        attributes = read_safely("RECORD_ATTRIBUTES", _object, row.get("record_attributes"))
+        stream = None if isinstance(attributes, Unreadable) else attributes.get("log.iostream")
         return cls(
-            text=row.get("log") or "",
+            text=_log_text(row.get("log")),
             instance_id=_int(_get(row, "instance_id")),
-            container=_get(row, "container_name"),
+            container=_text(row, "container_name"),
             timestamp=_moment_or_none(row.get("timestamp")),
-            stream=_object(row.get("record_attributes")).get("log.iostream"),
+            stream=stream if isinstance(stream, str) else None,
         )
 
 
@@ -214,6 +283,18 @@ class JobLog:
     lines: tuple[LogLine, ...]
     total: int | None = None
     errors: int | None = None
+    unreadable: tuple[Unreadable, ...] = ()
+    """Rows of the log that could not be read."""
+
+    @classmethod
+    def from_rows(cls, rows: Sequence[Row]) -> "JobLog":
+        """Read the rows of one job of ``statements.service_logs``, in any order; never raises."""
+        lines, unreadable = read_rows(LogLine.from_row, rows)
+        lines.sort(key=lambda line: (line.timestamp is not None, line.timestamp))
+        totals = read_safely("the totals of a log", _totals, rows)
+        if isinstance(totals, Unreadable):
+            return cls(tuple(lines), unreadable=(*unreadable, totals))
+        return cls(tuple(lines), *totals, tuple(unreadable))
 
 
 @dataclass(frozen=True)
@@ -235,12 +316,12 @@ class EventRecord:
         details = _object(row.get("event_details"))
         return cls(
             timestamp=_moment(_get(row, "timestamp")),
-            name=_get(row, "event_name"),
-            severity=row.get("severity") or "",
-            status=str(details.get("status") or ""),
-            message=str(details.get("message") or ""),
+            name=_text(row, "event_name"),
+            severity=_text_or_none(row.get("severity")) or "",
+            status=_text_or_none(details.get("status")) or "",
+            message=_text_or_none(details.get("message")) or "",
             instance_id=_int_or_none(row.get("instance_id")),
-            container=row.get("container_name"),
+            container=_text_or_none(row.get("container_name")),
         )
 
 
@@ -257,23 +338,60 @@ class MetricRecord:
 
     @classmethod
     def from_row(cls, row: Row) -> "MetricRecord":
-        """Read a row; its VALUE is text.
-
-        Raises:
-            UnexpectedAnswer: if the value is no number.
-        """
-        text = str(_get(row, "value"))
-        try:
-            value = float(text)
-        except ValueError as error:
-            raise UnexpectedAnswer(f"the value of a metric is {text!r}") from error
+        """Read a row; its VALUE is text."""
         return cls(
             timestamp=_moment(_get(row, "timestamp")),
-            name=_get(row, "metric_name"),
-            value=value,
-            unit=row.get("unit") or "",
+            name=_text(row, "metric_name"),
+            value=float(str(_get(row, "value"))),
+            unit=_text_or_none(row.get("unit")) or "",
             instance_id=_int_or_none(row.get("instance_id")),
-            container=row.get("container_name"),
+            container=_text_or_none(row.get("container_name")),
+        )
+
+
+@dataclass(frozen=True)
+class PoolRecord:
+    """One row of SHOW COMPUTE POOLS, as far as it is used."""
+
+    name: str
+    instance_family: str
+
+    @classmethod
+    def from_row(cls, row: Row) -> "PoolRecord":
+        """Read a row; see ``read_row``."""
+        return cls(name=_text(row, "name"), instance_family=_text(row, "instance_family"))
+
+
+@dataclass(frozen=True)
+class RowCount:
+    """One row of ``statements.count_rows``."""
+
+    table: str
+    rows: int
+
+    @classmethod
+    def from_row(cls, row: Row) -> "RowCount":
+        """Read a row; see ``read_row``."""
+        return cls(table=_text(row, "table_name"), rows=_int(_get(row, "row_count")))
+
+
+@dataclass(frozen=True)
+class ColumnRecord:
+    """One row of ``statements.table_columns``."""
+
+    schema: str
+    table: str
+    name: str
+    data_type: str
+
+    @classmethod
+    def from_row(cls, row: Row) -> "ColumnRecord":
+        """Read a row; see ``read_row``."""
+        return cls(
+            schema=_text(row, "table_schema"),
+            table=_text(row, "table_name"),
+            name=_text(row, "column_name"),
+            data_type=_text(row, "data_type"),
         )
 
 
@@ -282,41 +400,65 @@ class TableFacts:
     """What a result table holds: its rows, and name and type of each column."""
 
     row_count: int
-    columns: tuple[tuple[str, str], ...]
+    columns: tuple[tuple[str, str], ...] = field(default=())
 
 
 def _get(row: Row, column: str) -> Any:
     try:
         value = row[column]
     except KeyError:
-        raise UnexpectedAnswer(
-            f"the account's answer has no column {column!r}; it has {', '.join(row)}"
-        ) from None
+        columns = ", ".join(map(str, row))
+        raise UnexpectedAnswer(f"there is no column {column!r} among {columns}") from None
     if value is None:
-        raise UnexpectedAnswer(f"column {column!r} of the account's answer is NULL")
+        raise UnexpectedAnswer(f"column {column!r} is NULL")
     return value
+
+
+def _text(row: Row, column: str) -> str:
+    value = _get(row, column)
+    if not isinstance(value, str):
+        raise UnexpectedAnswer(f"column {column!r} is {type(value).__name__}, not text")
+    return replace_what_is_no_text(value)
+
+
+def _text_or_none(value: Any) -> str | None:
+    """Return a text, None for what is empty; a text that is missing is no reason to give up."""
+    return (replace_what_is_no_text(value) or None) if isinstance(value, str) else None
+
+
+def _log_text(value: Any) -> str:
+    # As it was printed: what is no text is replaced where the line is shown.
+    if value is not None and not isinstance(value, str):
+        raise UnexpectedAnswer(f"a line is {type(value).__name__}, not text")
+    return value or ""
+
+
+def _job_name(row: Row) -> JobName:
+    name, schema = row.get("name"), row.get("schema_name")
+    database = row.get("database_name")
+    if not (isinstance(name, str) and isinstance(schema, str) and isinstance(database, str)):
+        raise UnexpectedAnswer(f"the name {database!r}.{schema!r}.{name!r} is incomplete")
+    return JobName(name, schema, database)
+
+
+def _totals(rows: Sequence[Row]) -> tuple[int, int]:
+    return _int(_get(rows[0], "lines")), _int(_get(rows[0], "error_lines"))
 
 
 def _object(value: Any) -> dict[str, Any]:
     if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except ValueError:
-            raise UnexpectedAnswer(f"expected JSON, got {value[:100]!r}") from None
+        value = json.loads(value)
     return value if isinstance(value, dict) else {}
 
 
 def _moment(value: Any) -> datetime:
     if isinstance(value, str):
         # Text stands in INSTANCE_STATUSES and start_time (ISO, ending in Z).
-        try:
-            # Python 3.10 reads three or six digits of a second, nothing between or beyond.
-            text = _FRACTION.sub(lambda match: f"{match[0]:0<7}"[:7], value)
-            value = datetime.fromisoformat(text.replace("Z", "+00:00"))
-        except ValueError:
-            raise UnexpectedAnswer(f"expected a time stamp, got {value!r}") from None
-    if not isinstance(value, datetime):
-        raise UnexpectedAnswer(f"expected a time stamp, got {value!r}")
+        # Python 3.10 reads three or six digits of a second, nothing between or beyond.
+        text = _FRACTION.sub(lambda match: f"{match[0]:0<7}"[:7], value)
+        value = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    if not isinstance(value, datetime) or value.year not in _YEARS:
+        raise UnexpectedAnswer(f"{value!r} is no time stamp")
     return value if value.tzinfo else value.replace(tzinfo=timezone.utc)
 
 
@@ -329,7 +471,7 @@ def _int_or_none(value: Any) -> int | None:
 
 
 def _int(value: Any) -> int:
-    try:
-        return int(value)
-    except (TypeError, ValueError):
-        raise UnexpectedAnswer(f"expected a whole number, got {value!r}") from None
+    number = int(value)
+    if not -(2**63) <= number < 2**63:
+        raise UnexpectedAnswer(f"{value!r} is out of range")
+    return number

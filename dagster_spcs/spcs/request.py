@@ -1,6 +1,7 @@
 """What a user asks for: one job to run."""
 
 import json
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -8,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from dagster_spcs.spcs.names import identifier, qualified
 from dagster_spcs.spec.service import ServiceSpec
+
+_STEM = re.compile(r"[A-Za-z0-9_]+")
 
 
 class _Model(BaseModel):
@@ -63,8 +66,10 @@ class JobRequest(_Model):
     compute_pool: str | None = None
     """Default: the asset's, else the resource's."""
     name: str | None = None
-    """``[[database.]schema.]name``. Default: chosen from asset, partition, run and attempt, which
-    makes a repeated submission find the job it already started."""
+    """A readable stem of the job's name, instead of the asset's own: letters, digits and ``_``.
+    The whole name is ``<prefix>_<stem>_<digest>``, with a digest of asset, partition, run and
+    attempt. So two runs, and a retry, never choose one name, and a repeated submission finds the
+    job it started."""
     replicas: int = Field(default=1, ge=1)
     """Instances of the job; each is told its index in ``SNOWFLAKE_JOB_INDEX``."""
     query_warehouse: str | None = None
@@ -78,6 +83,16 @@ class JobRequest(_Model):
     """What the containers are told besides, where they speak Dagster Pipes; JSON values."""
     timeout: timedelta | None = None
     """From submission; a job past it is cancelled and reported as failed."""
+
+    @field_validator("name")
+    @classmethod
+    def _stem(cls, value: str | None) -> str | None:
+        if value is not None and not (_STEM.fullmatch(value) and value.strip("_")):
+            raise ValueError(
+                f"name {value!r} is to be a readable stem of letters, digits and _. Prefix and"
+                " digest are added to it; database and schema are those of SpcsJobResource"
+            )
+        return value
 
     @field_validator("compute_pool", "query_warehouse")
     @classmethod

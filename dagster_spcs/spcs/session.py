@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from typing import Any
 
-from snowflake.connector import DictCursor, SnowflakeConnection, errorcode
+from snowflake.connector import SnowflakeConnection, errorcode
 from snowflake.connector import errors as vendor
 
 from dagster_spcs import errors
@@ -105,15 +105,21 @@ class SnowflakeSession:
         """
         connection = self._open()
         try:
-            with connection.cursor(DictCursor) as cursor:
+            with connection.cursor() as cursor:
                 cursor.execute(statement.text)
-                rows = cursor.fetchall()
+                names = [column.name.lower() for column in cursor.description]
+                # A listing has ten thousand rows: what is not read is not kept.
+                kept = [
+                    (place, name)
+                    for place, name in enumerate(names)
+                    if not statement.columns or name in statement.columns
+                ]
+                return [{name: row[place] for place, name in kept} for row in cursor]
         except (vendor.Error, OSError) as error:
             translated = translate(error, statement.shown or statement.text)
             if isinstance(translated, errors.Retryable):
                 self._forget(connection)
             raise translated from error
-        return [{key.lower(): value for key, value in row.items()} for row in rows]
 
     def close(self) -> None:
         """Close the connection if there is one; the session may be used again."""

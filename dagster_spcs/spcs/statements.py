@@ -27,6 +27,11 @@ MAX_LISTED = 10_000
 
 MANY_LINES = 20_000
 """Lines of a log of which only some are read."""
+_LISTED = frozenset(
+    "name schema_name database_name status compute_pool created_on updated_on target_instances"
+    " comment query_warehouse".split()
+)
+"""What ``records.JobRecord`` is read from."""
 _LOG_COLUMNS = "TIMESTAMP, INSTANCE_ID, CONTAINER_NAME, LOG, RECORD_ATTRIBUTES"
 
 
@@ -38,6 +43,8 @@ class Statement:
     needs_warehouse: bool = False
     shown: str | None = None
     """What errors may show of it; a specification can hold secrets in its environment."""
+    columns: frozenset[str] = frozenset()
+    """The columns of the answer that are read, in lower case; empty for all."""
 
 
 def execute_job_service(
@@ -119,7 +126,7 @@ def show_job_services(
     text = f"SHOW JOB SERVICES LIKE {like_prefix(prefix)} IN SCHEMA {_place(database, schema)}"
     if after is not None:
         text += f" LIMIT {MAX_LISTED} FROM {quote_literal(after)}"
-    return Statement(text)
+    return Statement(text, columns=_LISTED)
 
 
 def describe_service(name: JobName) -> Statement:
@@ -180,19 +187,20 @@ def service_logs(
 ) -> Statement:
     """The last lines of several jobs from the event table, each with its job's totals.
 
-    Of jobs ``with_messages`` every line comes, or, if there are more than ``MANY_LINES``, the
-    last ones and those with a Pipes message. Lines reach the event table some minutes late (page
-    "Monitoring Services").
+    The column JOB is the job's place in ``names``, from 0. Of jobs ``with_messages`` every line
+    comes, or, if there are more than ``MANY_LINES``, the last ones and those with a Pipes message.
+    Lines reach the event table some minutes late (page "Monitoring Services").
     """
+    # As short as can be, for there are fifty: a union takes its column names from the first.
     logs = [
-        f"SELECT {quote_literal(name.sql)} AS JOB, {_LOG_COLUMNS}"
+        f"SELECT {index:d}{'' if index else ' AS JOB'}, *"
         f" FROM TABLE({name.sql}!SPCS_GET_LOGS(START_TIME => {_timestamp(since)}))"
-        for name in names
+        for index, name in enumerate(names)
     ]
     # The windows stand outside, once, because a statement of fifty jobs is long enough without.
     of_job = "OVER (PARTITION BY JOB)"
     chosen = f"ROW_NUMBER() OVER (PARTITION BY JOB ORDER BY TIMESTAMP DESC) <= {last_lines:d}"
-    spoken = [quote_literal(name.sql) for name in names if name in with_messages]
+    spoken = [f"{index:d}" for index, name in enumerate(names) if name in with_messages]
     if spoken:
         chosen += (
             f" OR JOB IN ({', '.join(spoken)}) AND (COUNT(*) {of_job} <= {MANY_LINES}"

@@ -35,11 +35,16 @@ class ServiceSpec(SpecModel):
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> "ServiceSpec":
-        volumes = {volume.name for volume in self.volumes or []}
-        endpoints = {endpoint.name for endpoint in self.endpoints or []}
         refuse_duplicates("container", [container.name for container in self.containers])
         refuse_duplicates("volume", [volume.name for volume in self.volumes or []])
         refuse_duplicates("endpoint", [endpoint.name for endpoint in self.endpoints or []])
+        self._refuse_unknown_volumes()
+        self._refuse_unknown_endpoints()
+        self._refuse_too_many()
+        return self
+
+    def _refuse_unknown_volumes(self) -> None:
+        volumes = {volume.name for volume in self.volumes or []}
         for container in self.containers:
             for mount in container.volume_mounts or []:
                 if mount.name not in volumes:
@@ -47,6 +52,9 @@ class ServiceSpec(SpecModel):
                         f"Invalid spec: container '{container.name}' mounts unknown volume"
                         f" '{mount.name}'"
                     )
+
+    def _refuse_unknown_endpoints(self) -> None:
+        endpoints = {endpoint.name for endpoint in self.endpoints or []}
         for role in self.service_roles or []:
             for endpoint in role.endpoints:
                 if endpoint not in endpoints:
@@ -54,6 +62,8 @@ class ServiceSpec(SpecModel):
                         f"Invalid spec: service role '{role.name}' names unknown endpoint"
                         f" '{endpoint}'"
                     )
+
+    def _refuse_too_many(self) -> None:
         secrets = sum(len(container.secrets or []) for container in self.containers)
         if secrets > 50:
             raise ValueError(f"Invalid spec: {secrets} secrets; a job takes at most 50")
@@ -62,7 +72,6 @@ class ServiceSpec(SpecModel):
             raise ValueError(
                 f"Invalid spec: {blocks} block volumes; a job takes at most {_MAX_BLOCK_VOLUMES}"
             )
-        return self
 
     @classmethod
     def from_yaml(cls, text: str) -> "ServiceSpec":

@@ -58,6 +58,14 @@ class Volume(SpecModel):
                 f"Invalid spec: volume '{self.name}' has unknown source '{self.source}'; one of"
                 " local, memory, block, stage"
             )
+        self._check_size()
+        if self.block_config is not None and self.source != "block":
+            raise ValueError("Invalid spec: blockConfig is for block volumes")
+        if (self.stage_config is not None) != (self.source == "stage"):
+            raise ValueError("Invalid spec: source 'stage' and stageConfig go together")
+        return self
+
+    def _check_size(self) -> None:
         if self.source in ("memory", "block") and self.size is None:
             raise ValueError(f"Invalid spec: volume '{self.name}' needs a size")
         if self.source not in ("memory", "block") and self.size is not None:
@@ -71,8 +79,3 @@ class Volume(SpecModel):
                     f"Invalid spec: block volume '{self.name}' needs a whole number of Gi from 1"
                     f" to {_MAX_BLOCK_GIB}"
                 )
-        if self.block_config is not None and self.source != "block":
-            raise ValueError("Invalid spec: blockConfig is for block volumes")
-        if (self.stage_config is not None) != (self.source == "stage"):
-            raise ValueError("Invalid spec: source 'stage' and stageConfig go together")
-        return self

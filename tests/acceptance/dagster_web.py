@@ -16,16 +16,21 @@ T = TypeVar("T")
 PATIENCE_SECONDS = 180.0
 
 
-def wait_for(what: str, look: Callable[[], T | None], log: Path) -> T:
+def wait_for(
+    what: str,
+    look: Callable[[], T | None],
+    log: Path,
+    patience_seconds: float = PATIENCE_SECONDS,
+) -> T:
     """Return what ``look`` finds, asking until it finds something."""
-    until = time.monotonic() + PATIENCE_SECONDS
+    until = time.monotonic() + patience_seconds
     while time.monotonic() < until:
         found = look()
         if found:
             return found
         time.sleep(0.3)  # between two looks; the condition decides, not the time
     tail = "\n".join(log.read_text(errors="replace").splitlines()[-40:])
-    raise AssertionError(f"{what} did not happen within {PATIENCE_SECONDS:g} s. Log:\n{tail}")
+    raise AssertionError(f"{what} did not happen within {patience_seconds:g} s. Log:\n{tail}")
 
 
 class DagsterWeb:

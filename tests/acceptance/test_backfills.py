@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dagster_spcs.emulator import Emulator
-from dagster_spcs.event_log import events
+from dagster_spcs.event_log import keys
 from tests.acceptance.dagster_web import DagsterWeb, dagster_dev, wait_for
 from tests.support.emulators import new_emulator, open_lab
 
@@ -291,7 +291,7 @@ def test_job_asset_and_what_is_built_from_it_are_materialized_in_one_run(
     [table] = console.web.materializations("table")
     assert (table["runId"], built["runId"]) == (run, run)
     metadata = {entry["label"]: entry for entry in table["metadataEntries"]}
-    assert metadata[events.STATUS]["text"] == "DONE"
+    assert metadata[keys.STATUS]["text"] == "DONE"
 
 
 def test_freshness_policy_counts_from_the_recorded_result(console: Console, gate: Path) -> None:

@@ -9,7 +9,7 @@ import snowflake.connector
 from playwright.sync_api import Page, expect, sync_playwright
 
 from dagster_spcs.emulator import Emulator
-from dagster_spcs.event_log import events
+from dagster_spcs.event_log import keys
 from definitions import local, settings
 from tests.acceptance.dagster_web import DagsterWeb, dagster_dev, wait_for
 
@@ -82,36 +82,36 @@ def test_event_carries_the_job_s_history_and_logs(refreshed: DagsterWeb) -> None
     """All metadata of the sensor's event can be read back over GraphQL."""
     metadata = entries(refreshed.materializations("sentiment_results")[0])
 
-    assert metadata[events.STATUS]["text"] == "DONE"
-    assert metadata[events.JOB_NAME]["text"].startswith("SPCS_EXAMPLE.REVIEWS.DAGSTER_SENTIMENT_")
-    assert metadata[events.COMPUTE_POOL]["text"] == settings.COMPUTE_POOL
-    assert metadata[events.INSTANCE_FAMILY]["text"] == "CPU_X64_S"
-    assert metadata[events.IMAGE]["text"].endswith(settings.IMAGE)
-    assert metadata[events.IMAGE_DIGEST]["text"].startswith("sha256:")
-    assert len(metadata[events.QUERY_ID]["text"]) == 36
-    assert metadata[events.SECONDS_RUNNING]["floatValue"] > 0
-    assert metadata[events.SECONDS_QUEUED]["floatValue"] >= 0
-    assert metadata[events.ESTIMATED_CREDITS]["floatValue"] > 0
-    assert metadata[events.LOG_LINES]["intValue"] > 3
-    assert metadata[events.ERROR_LINES]["intValue"] == 0
-    assert "266 rows analysed" in metadata[events.LOG]["mdStr"]
-    assert metadata[events.REPLICAS]["intValue"] == 1
-    assert metadata[events.ATTEMPT]["intValue"] == 0
-    assert '"exit_code": 0' in metadata[events.INSTANCES]["table"]["records"][0]
+    assert metadata[keys.STATUS]["text"] == "DONE"
+    assert metadata[keys.JOB_NAME]["text"].startswith("SPCS_EXAMPLE.REVIEWS.DAGSTER_SENTIMENT_")
+    assert metadata[keys.COMPUTE_POOL]["text"] == settings.COMPUTE_POOL
+    assert metadata[keys.INSTANCE_FAMILY]["text"] == "CPU_X64_S"
+    assert metadata[keys.IMAGE]["text"].endswith(settings.IMAGE)
+    assert metadata[keys.IMAGE_DIGEST]["text"].startswith("sha256:")
+    assert len(metadata[keys.QUERY_ID]["text"]) == 36
+    assert metadata[keys.SECONDS_RUNNING]["floatValue"] > 0
+    assert metadata[keys.SECONDS_QUEUED]["floatValue"] >= 0
+    assert metadata[keys.ESTIMATED_CREDITS]["floatValue"] > 0
+    assert metadata[keys.LOG_LINES]["intValue"] > 3
+    assert metadata[keys.ERROR_LINES]["intValue"] == 0
+    assert "266 rows analysed" in metadata[keys.LOG]["mdStr"]
+    assert metadata[keys.REPLICAS]["intValue"] == 1
+    assert metadata[keys.ATTEMPT]["intValue"] == 0
+    assert '"exit_code": 0' in metadata[keys.INSTANCES]["table"]["records"][0]
     created, started, completed = (
-        metadata[label]["timestamp"] for label in (events.CREATED, events.STARTED, events.COMPLETED)
+        metadata[label]["timestamp"] for label in (keys.CREATED, keys.STARTED, keys.COMPLETED)
     )
     assert created <= started <= completed
     refresh = next(run for run in refreshed.runs() if run["jobName"] == "refresh")
-    assert metadata[events.SUBMITTING_RUN]["runId"] == refresh["runId"]
-    assert metadata[events.ROW_COUNT]["intValue"] == 266
+    assert metadata[keys.SUBMITTING_RUN]["runId"] == refresh["runId"]
+    assert metadata[keys.ROW_COUNT]["intValue"] == 266
 
 
 def test_checks_are_green_for_the_recorded_result(refreshed: DagsterWeb) -> None:
     """The job's own check belongs to the materialization; the example's checks follow it."""
     for asset, check in (
-        ("sentiment_results", events.CHECK_NAME),
-        ("summarization_results", events.CHECK_NAME),
+        ("sentiment_results", keys.CHECK_NAME),
+        ("summarization_results", keys.CHECK_NAME),
         ("sentiment_results", "every_review_scored"),
         ("sentiment_results", "no_label_missing"),
         ("summarization_results", "every_review_summarized"),
@@ -128,7 +128,7 @@ def test_asset_page_shows_the_job(refreshed: DagsterWeb, page: Page) -> None:
     """A person sees status, exit code and log lines on the asset's page."""
     page.goto(f"{refreshed.url}/assets/sentiment_results?view=events")
 
-    expect(page.get_by_text(events.JOB_NAME, exact=True).first).to_be_visible(timeout=60_000)
+    expect(page.get_by_text(keys.JOB_NAME, exact=True).first).to_be_visible(timeout=60_000)
     expect(page.get_by_text("DONE", exact=True).first).to_be_visible()
     expect(page.get_by_text("266 rows analysed").first).to_be_visible()
     expect(page.get_by_text("Completed successfully").first).to_be_visible()
@@ -161,8 +161,8 @@ def test_new_rows_start_a_refresh(refreshed: DagsterWeb, emulator: Emulator) -> 
     run = refreshed.run_with_tag("dagster/sensor_name", "new_reviews_sensor")
     assert refreshed.run_finished(run) == "SUCCESS"
     recorded = refreshed.materialized("sentiment_results", before + 1)[0]
-    assert entries(recorded)[events.SUBMITTING_RUN]["runId"] == run
-    assert "1 rows analysed" in entries(recorded)[events.LOG]["mdStr"]
+    assert entries(recorded)[keys.SUBMITTING_RUN]["runId"] == run
+    assert "1 rows analysed" in entries(recorded)[keys.LOG]["mdStr"]
 
 
 def test_schedule_starts_a_refresh(refreshed: DagsterWeb) -> None:
@@ -176,6 +176,6 @@ def test_schedule_starts_a_refresh(refreshed: DagsterWeb) -> None:
 
         def recorded(asset: str = asset) -> bool:
             found = refreshed.materializations(asset)
-            return any(entries(event)[events.SUBMITTING_RUN]["runId"] == run for event in found)
+            return any(entries(event)[keys.SUBMITTING_RUN]["runId"] == run for event in found)
 
         wait_for(f"the scheduled result of {asset}", recorded, refreshed.log)

@@ -2,15 +2,20 @@
 
 import json
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 
 import dagster as dg
 
 from dagster_spcs.emulator import Emulator
-from dagster_spcs.event_log import events
-from dagster_spcs.event_log.ledger import asset_events
+from dagster_spcs.event_log.end import JobEnd, read_end
+from dagster_spcs.event_log.start import JobStart, read_start
 from tests.support.emulators import POOL, SHELL, Lab
+
+_NEVER_MIND = datetime(2026, 1, 1, tzinfo=timezone.utc)
+"""When an event was stored, which does not matter here."""
 
 
 @dataclass
@@ -22,7 +27,6 @@ class Count:
     doubled: list[str]
     orphaned: list[str]
     wrong: list[str]
-    taken_over: int
 
 
 def count(lab: Lab, instance: dg.DagsterInstance, assets: tuple[str, ...]) -> Count:
@@ -32,21 +36,18 @@ def count(lab: Lab, instance: dg.DagsterInstance, assets: tuple[str, ...]) -> Co
     """
     told: dict[str, Counter[str | None]] = {}
     made: set[tuple[str, str | None]] = set()
-    several: dict[str, list[str]] = {}
-    taken_over = 0
+    several: dict[str, Sequence[str]] = {}
     for asset in assets:
-        for _, event in asset_events(instance, dg.AssetKey(asset)):
-            end = events.end_told_by(event)
-            if end is not None:
-                name = end.job_name.rpartition(".")[2]
+        for event in _events(instance, asset):
+            end = read_end(_NEVER_MIND, event)
+            start = read_start(_NEVER_MIND, event)
+            if isinstance(end, JobEnd):
+                name = end.key.name.rpartition(".")[2]
                 told.setdefault(name, Counter())[event.partition] += 1
                 if isinstance(event, dg.AssetMaterialization):
                     made.add((name, event.partition))
-            elif events.PARTITIONS in event.metadata:
-                of_one = event.metadata[events.PARTITIONS].value
-                assert isinstance(of_one, list)
-                several[event.tags[events.JOB_TAG]] = list(map(str, of_one))
-            taken_over += events.taken_over_by(event) is not None
+            elif isinstance(start, JobStart) and start.partitions:
+                several[start.name.name] = start.partitions
     history = lab.rows(
         "SELECT NAME, STATUS, INSTANCE_STATUSES FROM TABLE(SNOWFLAKE.SPCS.GET_JOB_HISTORY("
         "RESULT_LIMIT => 10000))"
@@ -68,8 +69,17 @@ def count(lab: Lab, instance: dg.DagsterInstance, assets: tuple[str, ...]) -> Co
         doubled=[name for name, ends in told.items() if max(ends.values()) > 1],
         orphaned=[row["NAME"] for row in history if row["STATUS"] in ("PENDING", "RUNNING")],
         wrong=wrong,
-        taken_over=taken_over,
     )
+
+
+def _events(
+    instance: dg.DagsterInstance, asset: str
+) -> Iterator[dg.AssetMaterialization | dg.AssetObservation]:
+    for fetch in (instance.fetch_materializations, instance.fetch_observations):
+        for record in fetch(dg.AssetKey(asset), limit=10_000).records:
+            event = record.asset_materialization or record.asset_observation
+            assert event is not None
+            yield event
 
 
 def exit_codes(statuses: str) -> list[int | None]:

@@ -1,26 +1,29 @@
 """A process that has imported everything and forks a child for each tick or run it is asked for.
 
 Starting Dagster anew for each kill would take most of the time; a child that was forked is as
-killable as any other process. One line of JSON in, ``{"do": …, "kill_after": seconds or null}``;
-the exit code out.
+killable as any other process. One line of JSON in, ``{"do": …, "kill_after": seconds or null}``,
+with ``"minutes": n`` for a tick that is to happen so much later; the exit code out.
 """
 
 import json
 import os
 import signal
 import sys
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
+from dagster_spcs.spcs import clocks
 from tests.faults import location
 
 CURSOR = Path(location.settings["cursor"])
 
 
-def tick() -> int:
+def tick(minutes: int) -> int:
     """Do what the daemon does: evaluate, report the events, then save the cursor."""
+    clocks.utc_now = lambda: datetime.now(timezone.utc) + timedelta(minutes=minutes)
     with dg.DagsterInstance.get() as instance:
         repository = location.defs.get_repository_def()
         cursor = CURSOR.read_text() if CURSOR.exists() else None
@@ -57,7 +60,11 @@ def work(asked: dict[str, Any]) -> int:
     """Do what was asked and return the exit code."""
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # standard output is the parent's
     try:
-        return tick() if asked["do"] == "tick" else run(asked["asset"], asked["range"])
+        return (
+            tick(asked.get("minutes", 0))
+            if asked["do"] == "tick"
+            else run(asked["asset"], asked["range"])
+        )
     except Exception as error:
         print(f"{type(error).__name__}: {error}"[:2000], file=sys.stderr, flush=True)
         return 1

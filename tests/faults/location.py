@@ -119,7 +119,7 @@ snowflake = SnowflakeResource(
         "platform_detection_timeout_seconds": 0.0,
     },
 )
-sensor = build_spcs_polling_sensor(minimum_interval_seconds=1, max_completions=40, hold_seconds=3)
+sensor = build_spcs_polling_sensor(minimum_interval_seconds=1, max_completions=40)
 
 
 @dg.sensor(

@@ -1,7 +1,8 @@
 """A small code location over an emulator, in this process."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,12 @@ from dagster_spcs import (
     spcs_job_asset,
 )
 from dagster_spcs.emulator import Emulator
+from dagster_spcs.event_log.start import start_event
+from dagster_spcs.jobs.submission import PlannedJob, SubmittedJob
+from dagster_spcs.spcs import clocks
 from dagster_spcs.spcs.client import SpcsClient
+from dagster_spcs.spcs.names import JobName
+from dagster_spcs.spcs.submission import Submission
 from tests.support.emulators import POOL, SHELL, new_emulator, open_lab
 
 logging.getLogger("dagster").setLevel(logging.ERROR)
@@ -102,19 +108,66 @@ class Location:
         instance: dg.DagsterInstance,
         resource: SpcsJobResource,
         assets: list[Any],
+        *,
+        others: Mapping[str, SpcsJobResource] | None = None,
+        cursor: str | None = None,
         **sensor: Any,
     ) -> None:
         self.instance = instance
-        self.cursor: str | None = None
+        self.cursor = cursor
         self.sensor = build_spcs_polling_sensor(**sensor)
-        self._resource = resource
-        self._definitions = dg.Definitions(
-            assets=assets, sensors=[self.sensor], resources={"spcs": resource}
+        self.resource = resource
+        self.resources = {sensor.get("resource_key", "spcs"): resource, **(others or {})}
+        self.definitions = dg.Definitions(
+            assets=assets,
+            sensors=[
+                self.sensor,
+                *(
+                    build_spcs_polling_sensor(name=f"sensor_of_{key}", resource_key=key)
+                    for key in others or {}
+                ),
+            ],
+            resources=self.resources,
         )
+
+    def start(
+        self,
+        client: SpcsClient,
+        script: str,
+        *,
+        asset: str = "a",
+        name: str | None = None,
+        blocking: bool = False,
+    ) -> tuple[dg.DagsterRun, JobName]:
+        """Start a job of an asset for a run that stays where it is, as one that was killed does.
+
+        The run shows no sign of life. The name is the test's own, so it can be used again.
+        """
+        run = self.instance.create_run_for_job(
+            self.definitions.resolve_implicit_global_asset_job_def(),
+            status=dg.DagsterRunStatus.STARTED,
+        )
+        place = self.resource.place()
+        planned = PlannedJob(
+            script_request(script),
+            POOL,
+            (asset,),
+            None,
+            run_id=run.run_id,
+            attempt=0,
+            blocking=blocking,
+            resource_key="spcs",
+        )
+        identity = planned.identity_in(place, clocks.utc_now())
+        full = JobName(name or f"DAGSTER_{asset.upper()}_BESIDE", place.schema, place.database)
+        client.submit(Submission(planned.request, full, POOL, identity.to_comment()))
+        job = SubmittedJob(full, identity, planned, adopted=False)
+        self.instance.report_runless_asset_event(start_event(job, account=None))
+        return run, full
 
     def run(self, *assets: str, **options: Any) -> dg.ExecuteInProcessResult:
         """Execute a run of these assets."""
-        job = self._definitions.resolve_implicit_global_asset_job_def()
+        job = self.definitions.resolve_implicit_global_asset_job_def()
         return job.execute_in_process(
             instance=self.instance,
             asset_selection=[dg.AssetKey(asset) for asset in assets],
@@ -125,12 +178,12 @@ class Location:
     def check(self, key: dg.AssetCheckKey) -> dg.ExecuteInProcessResult:
         """Execute one asset check by itself."""
         job = dg.define_asset_job("check", selection=dg.AssetSelection.checks(key))
-        definitions = dg.Definitions.merge(self._definitions, dg.Definitions(jobs=[job]))
+        definitions = dg.Definitions.merge(self.definitions, dg.Definitions(jobs=[job]))
         return definitions.resolve_job_def("check").execute_in_process(instance=self.instance)
 
     def run_job(self, name: str, **options: Any) -> dg.ExecuteInProcessResult:
         """Execute one of the location's jobs."""
-        job = self._definitions.resolve_job_def(name)
+        job = self.definitions.resolve_job_def(name)
         return job.execute_in_process(instance=self.instance, raise_on_error=False, **options)
 
     def tick(self, *, report: bool = True, save: bool = True) -> Any:
@@ -138,8 +191,8 @@ class Location:
         with dg.build_sensor_context(
             instance=self.instance,
             cursor=self.cursor,
-            repository_def=self._definitions.get_repository_def(),
-            resources={"spcs": self._resource},
+            repository_def=self.definitions.get_repository_def(),
+            resources=self.resources,
         ) as context:
             result = self.sensor.evaluate_tick(context)
         for event in result.asset_events if report else ():
@@ -165,6 +218,28 @@ class Location:
         """Return an asset's observations, the newest first."""
         records = self.instance.fetch_observations(dg.AssetKey(asset), limit=100).records
         return [record.asset_observation for record in records if record.asset_observation]
+
+
+class Clock:
+    """Dagster's clock as the library reads it; a test can put it forward."""
+
+    def __init__(self) -> None:
+        self.ahead = timedelta()
+
+    def now(self) -> datetime:
+        """Return the time."""
+        return datetime.now(timezone.utc) + self.ahead
+
+    def pass_(self, **span: float) -> None:
+        """Let some time pass; takes what ``timedelta`` does."""
+        self.ahead += timedelta(**span)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(clocks, "utc_now", made.now)
+    return made
 
 
 @pytest.fixture

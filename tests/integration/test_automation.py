@@ -12,10 +12,10 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from dagster_spcs.event_log import events
 from dagster_spcs.spcs.client import SpcsClient
 from tests.integration.conftest import Location, script_asset
 from tests.support.emulators import DEADLINE_SECONDS
+from tests.support.events import is_end
 
 Locate = Callable[..., Location]
 Condition = dg.AutomationCondition
@@ -114,7 +114,7 @@ def follower(condition: dg.AutomationCondition[Any], **options: Any) -> dg.Asset
 
 def ended(location: Location, jobs: int) -> bool:
     """Whether the ends of so many jobs of ``a`` are recorded."""
-    failed = [each for each in location.observations("a") if events.end_told_by(each) is not None]
+    failed = [each for each in location.observations("a") if is_end(each)]
     return len(location.materializations("a")) + len(failed) >= jobs
 
 
@@ -322,7 +322,7 @@ def test_run_requested_while_a_job_is_in_flight_starts_no_second_one(
         assert location.run("a").success
         assert automation.requested() == set()
 
-    assert len(client.list(database="LAB", schema=schema)) == 1
+    assert len(client.list_jobs(database="LAB", schema=schema)) == 1
     assert len(location.observations("a")) == 1
     gate.open()
     location.tick_until(lambda: ended(location, 1))

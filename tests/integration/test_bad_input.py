@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from dagster_spcs.emulator import Emulator
-from dagster_spcs.event_log import events
+from dagster_spcs.event_log import keys
 from tests.integration.conftest import Location, requested_asset, script_asset, script_request
 
 Locate = Callable[..., Location]
@@ -26,10 +26,10 @@ def test_line_of_ten_megabytes(locate: Locate, mode: str) -> None:
     location.run("a")
     location.tick_until(lambda: location.materializations("a"))
     [event] = location.materializations("a")
-    shown = event.metadata[events.LOG].value
+    shown = event.metadata[keys.LOG].value
     assert len(shown.encode()) < 20_000
     assert shown.rstrip("`\n").endswith("after")
-    assert event.metadata[events.LOG_LINES].value > 1
+    assert event.metadata[keys.LOG_LINES].value > 1
 
 
 def test_hostile_output(locate: Locate) -> None:
@@ -40,7 +40,7 @@ printf '\377\376 not unicode\n' >&2; echo '<img src=x onerror=alert(1)>'; exit 3
     location = locate(script_asset("a", script))
     location.run("a")
     location.tick_until(lambda: len(location.observations("a")) == 2)
-    shown = location.observations("a")[0].metadata[events.LOG].value
+    shown = location.observations("a")[0].metadata[keys.LOG].value
     fence = shown.split("text\n")[0]
     assert set(fence) == {"`"}
     assert len(fence) > 4
@@ -67,8 +67,8 @@ def test_clocks_that_differ_by_minutes(
     location.tick()
     location.tick()
     [event] = location.materializations("a")
-    assert "hello" in event.metadata[events.LOG].value
-    assert 0 <= event.metadata[events.SECONDS_RUNNING].value < 60
+    assert "hello" in event.metadata[keys.LOG].value
+    assert 0 <= event.metadata[keys.SECONDS_RUNNING].value < 60
 
 
 @pytest.mark.parametrize("minutes", [-9, 9])
@@ -79,5 +79,5 @@ def test_deadline_is_by_dagsters_clock(locate: Locate, emulator: Emulator, minut
     location.run("a")
     location.tick_until(lambda: len(location.observations("a")) == 2)
     told = location.observations("a")[0]
-    assert told.metadata[events.STATUS].value == "TIMED_OUT"
-    assert "begun" in told.metadata[events.LOG].value
+    assert told.metadata[keys.STATUS].value == "TIMED_OUT"
+    assert "begun" in told.metadata[keys.LOG].value

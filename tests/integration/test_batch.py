@@ -18,7 +18,7 @@ from dagster_spcs import (
     spcs_job_asset,
 )
 from dagster_spcs.emulator import Emulator
-from dagster_spcs.event_log import events
+from dagster_spcs.event_log import keys
 from dagster_spcs.spcs.client import SpcsClient
 from dagster_spcs.spcs.status import JobStatus
 from tests.integration.conftest import Location, requested_asset, script_request
@@ -60,14 +60,14 @@ def test_one_job_makes_all_partitions(
     location.tick_until(lambda: len(recorded(location)) == 3)
     location.cursor = None
     location.tick()
-    [job] = client.list(database="LAB", schema=schema)
+    [job] = client.list_jobs(database="LAB", schema=schema)
     assert len(location.materializations("a")) == 3
     for index, partition in enumerate(["p1", "p2", "p3"]):
         told = recorded(location)[partition]
-        assert told[events.JOB_NAME].value == str(job.name)
-        assert told[events.REPLICAS].value == 3
-        assert f'{index} of ["p1", "p2", "p3"]' in told[events.LOG].value
-        assert [row.data["instance"] for row in told[events.INSTANCES].value.records] == [index]
+        assert told[keys.JOB_NAME].value == str(job.name)
+        assert told[keys.REPLICAS].value == 3
+        assert f'{index} of ["p1", "p2", "p3"]' in told[keys.LOG].value
+        assert [row.data["instance"] for row in told[keys.INSTANCES].value.records] == [index]
 
 
 def test_one_instance_fails(locate: Locate) -> None:
@@ -77,7 +77,7 @@ def test_one_instance_fails(locate: Locate) -> None:
     location.tick_until(lambda: len(recorded(location)) == 2)
     assert recorded(location).keys() == {"p1", "p3"}
     [failed] = [each for each in location.observations("a") if each.partition == "p2"]
-    assert failed.metadata[events.STATUS].value == "FAILED"
+    assert failed.metadata[keys.STATUS].value == "FAILED"
 
 
 def test_waiting_run_names_the_failed_partition(locate: Locate) -> None:
@@ -110,9 +110,8 @@ def test_failed_partition_is_tried_again_alone(locate: Locate) -> None:
     assert request.partition_key == "p2"
 
 
-@pytest.mark.parametrize("refused", ["SHOW SERVICE CONTAINERS", "DESCRIBE SERVICE"])
 def test_statement_refused_once_costs_no_partition(
-    locate: Locate, client: SpcsClient, emulator: Emulator, tmp_path: Path, refused: str
+    locate: Locate, client: SpcsClient, emulator: Emulator, tmp_path: Path
 ) -> None:
     """One has failed, the others are at work, and nothing is known of any for a moment."""
     wait = f"until [ -e {tmp_path / 'go'} ]; do sleep 0.1; done"
@@ -120,12 +119,9 @@ def test_statement_refused_once_costs_no_partition(
         batch_asset(f'[ "$SNOWFLAKE_JOB_INDEX" = 1 ] && exit 3; {wait}'), metadata="no-warehouse"
     )
     location.run("a", tags=RANGE)
-    name = JobName.parse(location.observations("a")[0].metadata[events.JOB_NAME].value)
+    name = JobName.parse(location.observations("a")[0].metadata[keys.JOB_NAME].value)
     until(lambda: client.describe(name).status is JobStatus.FAILED)
-    if refused == "DESCRIBE SERVICE":
-        (tmp_path / "go").touch()
-        until(lambda: all(each.has_ended for each in client.containers(name)))
-    fault = emulator.faults.refuse(refused, times=1)
+    fault = emulator.faults.refuse("SHOW SERVICE CONTAINERS", times=1)
     location.tick_until(lambda: fault.struck)
     (tmp_path / "go").touch()
     location.tick_until(lambda: len(recorded(location)) == 2)
@@ -138,7 +134,7 @@ def test_single_partition(locate: Locate) -> None:
     location = locate(batch_asset(SAY))
     location.run("a", partition_key="p2")
     location.tick_until(lambda: recorded(location))
-    assert '0 of ["p2"]' in recorded(location)["p2"][events.LOG].value
+    assert '0 of ["p2"]' in recorded(location)["p2"][keys.LOG].value
 
 
 @pytest.mark.parametrize("mode", ["deferred", "blocking"])
@@ -154,8 +150,8 @@ def test_instances_that_work_on_past_the_deadline_are_told(
     location.tick_until(lambda: len(location.observations("a")) == 4)
 
     *ends, started = location.observations("a")
-    client.drop(JobName.parse(started.metadata[events.JOB_NAME].value))
-    assert {each.partition: each.metadata[events.STATUS].value for each in ends} == {
+    client.drop(JobName.parse(started.metadata[keys.JOB_NAME].value))
+    assert {each.partition: each.metadata[keys.STATUS].value for each in ends} == {
         "p1": "TIMED_OUT",
         "p2": "FAILED",
         "p3": "TIMED_OUT",
@@ -175,7 +171,7 @@ def test_terminated_run_ends_the_instances_that_work_on(
     monkeypatch.setattr("dagster_spcs.run.execution.gather_whole", interrupt)
     assert not location.run("a", tags=RANGE).success
 
-    [job] = client.list(database="LAB", schema=schema)
+    [job] = client.list_jobs(database="LAB", schema=schema)
     until(lambda: all(each.has_ended for each in client.containers(job.name)))
     location.tick_until(lambda: len(location.observations("a")) == 4)
     assert {each.partition for each in location.observations("a")} == {None, "p1", "p2", "p3"}
@@ -198,7 +194,7 @@ def test_instance_that_was_never_started_is_told(
     request = JobRequest(spec=ServiceSpec(containers=[main]), compute_pool="ONE_NODE")
     location = locate(batch_asset_of(request))
     location.run("a", tags=RANGE)
-    name = JobName.parse(location.observations("a")[0].metadata[events.JOB_NAME].value)
+    name = JobName.parse(location.observations("a")[0].metadata[keys.JOB_NAME].value)
 
     def at_work() -> list[bool]:
         return [each.started is not None for each in client.containers(name)]
@@ -217,7 +213,7 @@ def test_dropped_job_is_told_for_each_of_its_partitions(
     location = locate(batch_asset(SECOND_FAILS))
     location.tick()
     location.run("a", tags=RANGE)
-    name = JobName.parse(location.observations("a")[0].metadata[events.JOB_NAME].value)
+    name = JobName.parse(location.observations("a")[0].metadata[keys.JOB_NAME].value)
     while sum(each.exit_code is not None for each in client.containers(name)) < 3:
         pass
     client.drop(name)

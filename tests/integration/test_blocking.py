@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,13 @@ import pytest
 from dagster_spcs import JobRequest, spcs_job_asset
 from dagster_spcs.emulator import Emulator
 from dagster_spcs.errors import ConnectionFailed
-from dagster_spcs.event_log import events
-from dagster_spcs.jobs.identity import JobIdentity
+from dagster_spcs.event_log import keys
 from dagster_spcs.resource import SpcsJobResource
-from dagster_spcs.spcs.client import SpcsClient, Submission
+from dagster_spcs.spcs.client import SpcsClient
 from dagster_spcs.spcs.names import JobName
-from dagster_spcs.spcs.records import JobRecord
 from dagster_spcs.spcs.status import JobStatus
 from tests.integration.conftest import (
+    Clock,
     Location,
     requested_asset,
     script_asset,
@@ -45,8 +44,8 @@ def test_blocking_run_records_the_materialization_itself(
 
     assert result.success
     [recorded] = location.materializations("a")
-    assert recorded.metadata[events.STATUS].value == "DONE"
-    assert recorded.metadata[events.LOG_LINES].value == 20
+    assert recorded.metadata[keys.STATUS].value == "DONE"
+    assert recorded.metadata[keys.LOG_LINES].value == 20
     [check] = result.get_asset_check_evaluations()
     assert check.passed
     printed = [line for line in capfd.readouterr().out.splitlines() if line.startswith("line ")]
@@ -106,38 +105,12 @@ def test_failed_job_fails_the_run_with_its_last_lines(locate: Locate) -> None:
     assert location.materializations("a") == []
 
 
-def start_beside(
-    location: Location,
-    client: SpcsClient,
-    resource: SpcsJobResource,
-    script: str,
-    *,
-    asset: str = "a",
-    blocking: bool = True,
-) -> tuple[dg.DagsterRun, JobName]:
-    """Start a job of an asset for a run that stays where it is, as one that was killed does."""
-    run = location.instance.create_run_for_job(
-        location._definitions.resolve_implicit_global_asset_job_def(),
-        status=dg.DagsterRunStatus.STARTED,
-    )
-    identity = JobIdentity(
-        asset=(asset,), run_id=run.run_id, blocking=blocking, submitted=datetime.now(timezone.utc)
-    )
-    database, schema = resource.place()
-    name = JobName(f"DAGSTER_{asset.upper()}_BESIDE", schema, database)
-    client.submit(Submission(script_request(script), name, POOL, identity.to_comment()))
-    location.instance.report_runless_asset_event(
-        events.submitted_observation(identity, name, POOL, account=None, adopted=False)
-    )
-    return run, name
-
-
 def test_job_of_a_run_that_died_is_recorded_by_the_sensor(
-    locate: Locate, client: SpcsClient, resource: SpcsJobResource
+    locate: Locate, client: SpcsClient
 ) -> None:
     """While its run is alive a finished job is left to it; once the run is gone it is not."""
     location = locate(script_asset("a", "true", mode="blocking"))
-    run, name = start_beside(location, client, resource, "true")
+    run, name = location.start(client, "true", blocking=True)
     [_] = client.wait([name], poll_seconds=0.02)
 
     location.tick()
@@ -150,24 +123,14 @@ def test_job_of_a_run_that_died_is_recorded_by_the_sensor(
     assert len(location.materializations("a")) == 1
 
 
-@pytest.mark.parametrize("blocking", [True, False])
 @pytest.mark.parametrize("ends", [True, False])
-def test_job_dropped_while_its_run_is_alive_is_told_when_the_run_is_not(
-    locate: Locate,
-    client: SpcsClient,
-    resource: SpcsJobResource,
-    monkeypatch: pytest.MonkeyPatch,
-    blocking: bool,
-    ends: bool,
+def test_job_dropped_while_its_run_is_alive_is_recorded_when_the_run_is_not(
+    locate: Locate, client: SpcsClient, clock: Clock, ends: bool
 ) -> None:
     """It is left to its run, and not forgotten over that, whether the run ends or hangs."""
-    for each in ("HOSTS_DIFFER_BY", "ACCOUNT_DIFFERS_BY"):
-        monkeypatch.setattr(
-            f"dagster_spcs.sensor.tick.{each}", timedelta()
-        )  # as if it was long ago
     location = locate(script_asset("a", "true"))
     location.tick()
-    run, name = start_beside(location, client, resource, "sleep 60", blocking=blocking)
+    run, name = location.start(client, "sleep 60", blocking=True)
     location.tick()
     client.drop(name)
     for _ in range(3):
@@ -176,63 +139,57 @@ def test_job_dropped_while_its_run_is_alive_is_told_when_the_run_is_not(
 
     if ends:
         location.instance.report_run_failed(run)
-    else:
-        cursor = location.cursor
-        location = locate(script_asset("a", "true"), hold_seconds=0)
-        location.cursor = cursor
-    for _ in range(3):
+    for _ in range(5):
+        clock.pass_(minutes=1)
         location.tick()
-    told = [
-        each.metadata[events.STATUS].value
-        for each in location.observations("a")
-        if events.taken_over_by(each) is None
-    ]
+    told = [each.metadata[keys.STATUS].value for each in location.observations("a")]
     assert told == ["DELETED", "SUBMITTED"]
 
 
-def test_job_of_a_run_that_only_seems_alive(
-    locate: Locate, client: SpcsClient, resource: SpcsJobResource, emulator: Emulator
+def test_job_dropped_while_its_run_is_alive_is_recorded_if_nobody_waits_for_it(
+    locate: Locate, client: SpcsClient, clock: Clock
 ) -> None:
-    """A finished job is left to its run for so long by Dagster's clock, not by the account's."""
-    emulator.faults.clock_offset = timedelta(hours=-2)
-    try:
-        location = locate(script_asset("a", "true", mode="blocking"))
-        _, name = start_beside(location, client, resource, "true")
-        [_] = client.wait([name], poll_seconds=0.02)
-
-        location.tick()
-        location.tick()
-        assert location.materializations("a") == []
-
-        impatient = locate(script_asset("a", "true", mode="blocking"), hold_seconds=0)
-        impatient.cursor = location.cursor
-        impatient.tick()
-        impatient.tick()
-        assert len(impatient.materializations("a")) == 1
-    finally:
-        emulator.faults.clock_offset = timedelta()
+    """A deferred job is the sensor's, whatever its run still does."""
+    location = locate(script_asset("a", "true"))
+    location.tick()
+    _, name = location.start(client, "sleep 60")
+    client.drop(name)
+    clock.pass_(minutes=3)  # the history has no row of it that could still come
+    location.tick()
+    told = [each.metadata[keys.STATUS].value for each in location.observations("a")]
+    assert told == ["DELETED", "SUBMITTED"]
 
 
 def test_job_that_ended_well_and_was_dropped_between_two_looks(
-    locate: Locate, monkeypatch: pytest.MonkeyPatch
+    locate: Locate, client: SpcsClient, emulator: Emulator, schema: str, tmp_path: Path
 ) -> None:
     """The history tells the run what the listing cannot any more."""
-    look = SpcsClient._look
-    looks: list[object] = []
+    location = locate(
+        script_asset("a", f"while [ ! -e {tmp_path / 'go'} ]; do sleep 0.05; done", mode="blocking")
+    )
+    outcome: list[bool] = []
+    run = threading.Thread(target=lambda: outcome.append(location.run("a").success))
+    before = len(emulator.statements)
 
-    def after_the_drop(client: SpcsClient, names: set[JobName]) -> dict[JobName, JobRecord]:
-        seen = look(client, names)
-        looks.append(seen)
-        if len(looks) == 1:
-            for ended in SpcsClient.wait(client, names, poll_seconds=0.02):
-                client.drop(ended.name)
-        return seen
+    def looks() -> int:
+        sent = [each.text for each in emulator.statements[before:] if schema in each.text]
+        return sum(text.startswith("SHOW JOB SERVICES") for text in sent)
 
-    location = locate(script_asset("a", "sleep 0.5", mode="blocking"))
-    monkeypatch.setattr(SpcsClient, "_look", after_the_drop)
-    assert location.run("a").success
+    # The answer to the first look, "at work", comes late: after the job has ended and is gone.
+    emulator.faults.slow("SHOW JOB SERVICES", seconds=2)
+    run.start()
+    until(lambda: looks() == 2 and location.observations("a"))
+    (tmp_path / "go").touch()
+    name = JobName.parse(location.observations("a")[0].metadata[keys.JOB_NAME].value)
+    until(lambda: client.describe(name).status is JobStatus.DONE)
+    client.drop(name)
+    emulator.faults.clear()
+    run.join()
+
+    assert outcome == [True]
     [made] = location.materializations("a")
-    assert made.metadata[events.STATUS].value == "DONE"
+    assert made.metadata[keys.STATUS].value == "DONE"
+    assert made.metadata[keys.QUERY_ID].value
 
 
 def test_terminated_run_cancels_its_job(locate: Locate, client: SpcsClient, schema: str) -> None:
@@ -242,7 +199,7 @@ def test_terminated_run_cancels_its_job(locate: Locate, client: SpcsClient, sche
     def interrupt_once_running() -> None:
         while not [
             job
-            for job in client.list(database="LAB", schema=schema)
+            for job in client.list_jobs(database="LAB", schema=schema)
             if job.status is JobStatus.RUNNING
         ]:
             pass
@@ -252,7 +209,7 @@ def test_terminated_run_cancels_its_job(locate: Locate, client: SpcsClient, sche
     with contextlib.suppress(dg.DagsterExecutionInterruptedError, KeyboardInterrupt):
         location.run("a")
 
-    [job] = client.list(database="LAB", schema=schema)
+    [job] = client.list_jobs(database="LAB", schema=schema)
     [ended] = client.wait([job.name], poll_seconds=0.02)
     assert ended.status is JobStatus.CANCELLED
 
@@ -285,7 +242,7 @@ def test_single_run_over_several_partitions_gives_each_its_own_event(locate: Loc
         "p3",
     ]
     for each in location.materializations("parted"):
-        assert each.partition in each.metadata[events.LOG].value
+        assert each.partition in each.metadata[keys.LOG].value
 
 
 def parted_asset(script: str, **options: Any) -> dg.AssetsDefinition:
@@ -321,7 +278,7 @@ def test_each_partition_of_a_range_sees_its_own_window(locate: Locate) -> None:
 
     assert result.success
     windows = {
-        each.partition: each.metadata[events.LOG].value.splitlines()[1]
+        each.partition: each.metadata[keys.LOG].value.splitlines()[1]
         for each in location.materializations("parted")
     }
     assert windows == {
@@ -347,7 +304,7 @@ def test_what_is_downstream_of_a_range_is_built_in_the_same_run(locate: Locate) 
     assert result.success
     recorded = location.materializations("parted")
     assert sorted(each.partition for each in recorded) == list(DAYS)
-    names = {each.metadata[events.JOB_NAME].value for each in recorded}
+    names = {each.metadata[keys.JOB_NAME].value for each in recorded}
     assert len(names) == 3
     assert len(location.materializations("downstream")) == 1
     location.tick()
@@ -400,7 +357,7 @@ def test_run_that_waits_fails_when_a_job_is_in_its_way(locate: Locate) -> None:
 def test_check_alone_tells_of_the_last_job(locate: Locate) -> None:
     """Evaluated by itself, the check says how the last recorded job ended, or that none did."""
     location = locate(script_asset("a", "exit 1"))
-    key = dg.AssetCheckKey(dg.AssetKey("a"), events.CHECK_NAME)
+    key = dg.AssetCheckKey(dg.AssetKey("a"), keys.CHECK_NAME)
 
     [unknown] = location.check(key).get_asset_check_evaluations()
     assert (unknown.passed, unknown.severity) == (False, dg.AssetCheckSeverity.WARN)
@@ -463,7 +420,7 @@ def test_blocking_run_ends_when_its_job_times_out(
     assert any("GET_SERVICE_LOGS" in text for text in sent[:cancelled])
     location.tick()
     assert location.materializations("a") == []
-    told = [each.metadata[events.STATUS].value for each in location.observations("a")]
+    told = [each.metadata[keys.STATUS].value for each in location.observations("a")]
     assert told == ["TIMED_OUT", "SUBMITTED"]
 
 
@@ -486,7 +443,7 @@ def test_blocking_run_tells_who_ended_its_job(
     run = threading.Thread(target=lambda: results.append(location.run("a")))
     run.start()
     until(lambda: location.observations("a"))
-    end(client, JobName.parse(location.observations("a")[0].metadata[events.JOB_NAME].value))
+    end(client, JobName.parse(location.observations("a")[0].metadata[keys.JOB_NAME].value))
     run.join()
     assert told in failure_of(results[0])
 
@@ -505,8 +462,8 @@ def test_outage_of_an_open_session_is_told(
     monkeypatch.setattr("dagster_spcs.resource.NETWORK_TIMEOUT_SECONDS", ours)
     configured = snowflake_resource(emulator, schema, login_timeout=1, network_timeout=own)
     resource = SpcsJobResource(snowflake=configured, compute_pool=POOL)
-    with resource.get_client(patience_seconds=0) as client:
-        assert client.list(database="LAB", schema=schema) == []
+    with resource.get_client(retry_timeout_seconds=0) as client:
+        assert not client.list_jobs(database="LAB", schema=schema)
         with emulator.faults.outage(), pytest.raises(ConnectionFailed):
-            client.list(database="LAB", schema=schema)
-        assert client.list(database="LAB", schema=schema) == []
+            client.list_jobs(database="LAB", schema=schema)
+        assert not client.list_jobs(database="LAB", schema=schema)

@@ -11,7 +11,7 @@ import yaml
 from dagster_spcs import SpcsJobComponent, SpcsPollingSensorComponent
 from dagster_spcs.emulator import Emulator
 from dagster_spcs.errors import InvalidSpecification
-from dagster_spcs.event_log import events
+from dagster_spcs.event_log import keys
 from dagster_spcs.spcs.client import SpcsClient
 from tests.integration.conftest import Location
 from tests.support.emulators import POOL, SHELL, open_lab
@@ -70,8 +70,8 @@ def test_asset_from_yaml() -> None:
     assert isinstance(found.partitions_def, dg.DailyPartitionsDefinition)
     assert found.automation_condition is not None
     assert (found.owners, found.kinds, found.tags["tier"]) == (["team:data"], {"snowflake"}, "prod")
-    assert found.metadata[events.MAX_RETRIES] == 2
-    assert {each.name for each in asset.check_specs} == {"no_nulls", events.CHECK_NAME}
+    assert found.metadata[keys.MAX_RETRIES] == 2
+    assert {each.name for each in asset.check_specs} == {"no_nulls", keys.CHECK_NAME}
 
 
 def test_partition_reaches_the_container(locate: Locate) -> None:
@@ -81,7 +81,7 @@ def test_partition_reaches_the_container(locate: Locate) -> None:
     [event] = location.materializations("daily_report")
     assert event.partition == "2026-03-01"
     wanted = "2026-03-01 from 2026-03-01T00:00:00+00:00 to 2026-03-02T00:00:00+00:00"
-    assert wanted in event.metadata[events.LOG].value
+    assert wanted in event.metadata[keys.LOG].value
 
 
 def test_batch_from_yaml(locate: Locate) -> None:
@@ -107,8 +107,8 @@ def test_batch_from_yaml(locate: Locate) -> None:
     assert location.run("parts", tags=tags).success
     location.tick_until(lambda: len(location.materializations("parts")) == 2)
     made = {each.partition: each.metadata for each in location.materializations("parts")}
-    assert '1 of ["p1", "p2"]' in made["p2"][events.LOG].value
-    assert made["p1"][events.JOB_NAME] == made["p2"][events.JOB_NAME]
+    assert '1 of ["p1", "p2"]' in made["p2"][keys.LOG].value
+    assert made["p1"][keys.JOB_NAME] == made["p2"][keys.JOB_NAME]
 
 
 def test_template(locate: Locate) -> None:
@@ -128,7 +128,7 @@ def test_template(locate: Locate) -> None:
     location = locate(*assets_of(raw))
     assert location.run("a", partition_key="p2").success
     location.tick_until(lambda: location.materializations("a"))
-    assert "hello p2" in location.materializations("a")[0].metadata[events.LOG].value
+    assert "hello p2" in location.materializations("a")[0].metadata[keys.LOG].value
 
 
 @pytest.mark.parametrize("form", ["stage_file", "template_stage_file"])
@@ -157,7 +157,7 @@ def test_specification_on_a_stage(
     location.tick_until(lambda: location.materializations("a"))
 
     [event] = location.materializations("a")
-    assert "hello from a stage" in event.metadata[events.LOG].value
+    assert "hello from a stage" in event.metadata[keys.LOG].value
 
 
 def test_sensor_from_yaml() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from dagster_spcs import SpcsJobResource
 from dagster_spcs.emulator import Emulator, PlantedJob, SentStatement
-from dagster_spcs.event_log import events
+from dagster_spcs.event_log import keys
 from dagster_spcs.jobs.identity import JobIdentity
 from dagster_spcs.spcs.status import JobStatus
 from tests.integration.conftest import Location, script_asset, snowflake_resource
@@ -91,11 +91,11 @@ def test_no_warehouse_at_all(
     )
     assert sent.needing_a_warehouse() == []
     told = location.materializations("a")[0].metadata
-    assert "hello" in told[events.LOG].value
-    assert told[events.ESTIMATED_CREDITS].value > 0
+    assert "hello" in told[keys.LOG].value
+    assert told[keys.ESTIMATED_CREDITS].value > 0
     failed = location.observations("b")[0].metadata
-    assert "reason" in failed[events.LOG].value
-    assert failed[events.INSTANCES].value.records[0].data["exit_code"] == 3
+    assert "reason" in failed[keys.LOG].value
+    assert failed[keys.INSTANCES].value.records[0].data["exit_code"] == 3
 
 
 def planted(
@@ -139,7 +139,7 @@ def test_outage_of_days_is_caught_up_in_bounded_ticks(
     assert recorded == [100, 100, 100, 100, 50]
     location.tick()
     names = [
-        each.asset_materialization.metadata[events.JOB_NAME].value
+        each.asset_materialization.metadata[keys.JOB_NAME].value
         for each in location.instance.fetch_materializations(dg.AssetKey("a"), limit=1000).records
         if each.asset_materialization
     ]

@@ -1,6 +1,5 @@
 """A run that submits and ends, and the sensor that records the end."""
 
-import json
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -10,13 +9,16 @@ import pytest
 
 from dagster_spcs import ConnectionFailed, JobRequest, SpcsJobResource, spcs_job_asset
 from dagster_spcs.emulator import Emulator
-from dagster_spcs.event_log import events
+from dagster_spcs.event_log import keys
+from dagster_spcs.jobs.gather import GATHERED_TOGETHER
 from dagster_spcs.jobs.identity import JobIdentity
-from dagster_spcs.sensor import tick as tick_module
+from dagster_spcs.sensor.cursor import Cursor, read_cursor
+from dagster_spcs.sensor.retries import Retry
 from dagster_spcs.spcs.client import SpcsClient
 from dagster_spcs.spcs.names import JobName
 from dagster_spcs.spcs.status import JobStatus
 from tests.integration.conftest import (
+    Clock,
     Location,
     requested_asset,
     script_asset,
@@ -45,8 +47,8 @@ def test_run_ends_before_its_job_and_records_only_that_it_was_started(locate: Lo
     assert result.success
     assert location.materializations("a") == []
     [started] = location.observations("a")
-    assert started.metadata[events.STATUS].value == "SUBMITTED"
-    assert started.metadata[events.SUBMITTING_RUN].value == result.run_id
+    assert started.metadata[keys.STATUS].value == "SUBMITTED"
+    assert started.metadata[keys.SUBMITTING_RUN].value == result.run_id
 
 
 def test_sensor_records_a_success_once(locate: Locate) -> None:
@@ -60,14 +62,14 @@ def test_sensor_records_a_success_once(locate: Locate) -> None:
 
     [recorded] = location.materializations("a")
     metadata = {key: value.value for key, value in recorded.metadata.items()}
-    assert metadata[events.STATUS] == "DONE"
-    assert metadata[events.SUBMITTING_RUN] == result.run_id
-    assert metadata[events.LOG_LINES] == 2
-    assert metadata[events.ERROR_LINES] == 1
+    assert metadata[keys.STATUS] == "DONE"
+    assert metadata[keys.SUBMITTING_RUN] == result.run_id
+    assert metadata[keys.LOG_LINES] == 2
+    assert metadata[keys.ERROR_LINES] == 1
     # Which of the two streams is read first is the operating system's affair.
-    assert sorted(metadata[events.LOG].splitlines()[1:-1]) == ["out", "stderr: err"]
-    assert recorded.metadata[events.INSTANCES].records[0].data["exit_code"] == 0
-    assert events.MISSING not in metadata
+    assert sorted(metadata[keys.LOG].splitlines()[1:-1]) == ["out", "stderr: err"]
+    assert recorded.metadata[keys.INSTANCES].records[0].data["exit_code"] == 0
+    assert keys.MISSING not in metadata
 
 
 def test_sensor_records_a_failure_and_a_later_success_as_green(
@@ -76,7 +78,7 @@ def test_sensor_records_a_failure_and_a_later_success_as_green(
     """A failed job gives an observation and a red check; the next success turns it green."""
     switch = tmp_path / "fixed"
     location = locate(script_asset("a", f"test -e {switch} || {{ echo broken >&2; exit 3; }}"))
-    check = dg.AssetCheckKey(dg.AssetKey("a"), events.CHECK_NAME)
+    check = dg.AssetCheckKey(dg.AssetKey("a"), keys.CHECK_NAME)
 
     location.run("a")
     location.tick_until(lambda: len(location.observations("a")) == 2)
@@ -84,7 +86,7 @@ def test_sensor_records_a_failure_and_a_later_success_as_green(
     assert location.materializations("a") == []
     failed = location.observations("a")[0]
     assert "ended FAILED (0/main exited 3)" in failed.description
-    assert "stderr: broken" in failed.metadata[events.LOG].value
+    assert "stderr: broken" in failed.metadata[keys.LOG].value
     red = location.instance.get_latest_asset_check_evaluation_record(check)
     assert red.event.dagster_event.event_specific_data.passed is False
 
@@ -118,8 +120,8 @@ def test_tick_without_warehouse_reads_no_table_function(locate: Locate, emulator
 
     assert not [text for text in sent if "TABLE(" in text]
     failed = location.observations("a")[0]
-    assert failed.metadata[events.INSTANCES].records[0].data["exit_code"] == 4
-    assert "hello" in failed.metadata[events.LOG].value
+    assert failed.metadata[keys.INSTANCES].records[0].data["exit_code"] == 4
+    assert "hello" in failed.metadata[keys.LOG].value
 
 
 def test_death_between_reporting_and_saving_the_cursor_doubles_nothing(locate: Locate) -> None:
@@ -164,13 +166,12 @@ def test_tick_is_bounded(locate: Locate, client: SpcsClient) -> None:
     location = locate(*(script_asset(name, "true") for name in names), max_completions=3)
     location.run(*names)
     jobs = [
-        each.metadata[events.JOB_NAME].value
-        for name in names
-        for each in location.observations(name)
+        each.metadata[keys.JOB_NAME].value for name in names for each in location.observations(name)
     ]
     assert len(jobs) == 7
     while any(
-        not job.status.is_final for job in client.list(database="LAB", schema=jobs[0].split(".")[1])
+        not job.status.is_final
+        for job in client.list_jobs(database="LAB", schema=jobs[0].split(".")[1])
     ):
         pass
 
@@ -253,7 +254,7 @@ def test_function_may_take_config_and_partition(locate: Locate, client: SpcsClie
 
     [recorded] = location.materializations("parted")
     assert recorded.partition == "ü"
-    assert "hello 1" in recorded.metadata[events.LOG].value
+    assert "hello 1" in recorded.metadata[keys.LOG].value
 
 
 @pytest.mark.parametrize(("overlap", "jobs"), [("skip", 1), ("allow", 2)])
@@ -267,7 +268,7 @@ def test_run_beside_a_job_in_flight(
     assert location.run("a").success
 
     assert len(location.observations("a")) == jobs
-    at_work = client.list(database="LAB", schema=schema)
+    at_work = client.list_jobs(database="LAB", schema=schema)
     assert len([job for job in at_work if not job.status.is_final]) == jobs
 
 
@@ -279,17 +280,17 @@ def test_cancel_previous_cancels_the_job_in_flight(locate: Locate) -> None:
 
     location.tick_until(lambda: len(location.observations("a")) == 3)
 
-    assert location.observations("a")[0].metadata[events.STATUS].value == "CANCELLED"
+    assert location.observations("a")[0].metadata[keys.STATUS].value == "CANCELLED"
 
 
 def test_identity_is_in_the_job_s_comment(locate: Locate, client: SpcsClient) -> None:
     """Whoever lists the jobs can tell the asset and the run of each."""
     location = locate(script_asset("a", "sleep 30"))
     result = location.run("a")
-    name = location.observations("a")[0].metadata[events.JOB_NAME].value
+    name = location.observations("a")[0].metadata[keys.JOB_NAME].value
     database, schema, _ = name.split(".")
 
-    [job] = client.list(database=database, schema=schema)
+    [job] = client.list_jobs(database=database, schema=schema)
 
     identity = JobIdentity.from_comment(job.comment)
     assert (identity.asset, identity.run_id, identity.blocking) == (("a",), result.run_id, False)
@@ -303,7 +304,7 @@ def test_job_past_its_deadline_is_cancelled_with_its_log_saved(
         requested_asset("a", script_request("echo busy; sleep 60", timeout=MOMENT)),
     )
     location.run("a")
-    name = JobName.parse(location.observations("a")[0].metadata[events.JOB_NAME].value)
+    name = JobName.parse(location.observations("a")[0].metadata[keys.JOB_NAME].value)
     while (
         client.describe(name).status is not JobStatus.RUNNING
         or not client.node_logs(name, client.containers(name)).lines
@@ -316,22 +317,17 @@ def test_job_past_its_deadline_is_cancelled_with_its_log_saved(
         location.tick()
 
     told = location.observations("a")[0]
-    assert told.metadata[events.STATUS].value == "TIMED_OUT"
+    assert told.metadata[keys.STATUS].value == "TIMED_OUT"
     assert "timed out and was cancelled" in told.description
-    assert "busy" in told.metadata[events.LOG].value
+    assert "busy" in told.metadata[keys.LOG].value
     assert ended.status is JobStatus.CANCELLED
     assert len(location.observations("a")) == 2
 
 
 def test_refused_cancellations_do_not_hold_up_the_others(
-    locate: Locate,
-    client: SpcsClient,
-    emulator: Emulator,
-    schema: str,
-    monkeypatch: pytest.MonkeyPatch,
+    locate: Locate, client: SpcsClient, emulator: Emulator, schema: str
 ) -> None:
-    """A tick reads and cancels some overdue jobs; those that could not be are not counted."""
-    monkeypatch.setattr(tick_module, "_OVERDUE_TOGETHER", 2)
+    """Those whose cancellation was refused are tried again by the next tick."""
     names = [f"a{index}" for index in range(5)]
     request = script_request("sleep 60", timeout=MOMENT)
     location = locate(*(requested_asset(name, request) for name in names))
@@ -339,18 +335,20 @@ def test_refused_cancellations_do_not_hold_up_the_others(
 
     def timed_out() -> int:
         told = [event for name in names for event in location.observations(name)]
-        return sum(each.metadata[events.STATUS].value == "TIMED_OUT" for each in told)
+        return sum(each.metadata[keys.STATUS].value == "TIMED_OUT" for each in told)
 
     def are_overdue() -> bool:
-        jobs = client.list(database="LAB", schema=schema)
+        jobs = client.list_jobs(database="LAB", schema=schema)
         told = [JobIdentity.from_comment(job.comment) for job in jobs]
         now = datetime.now(timezone.utc)
-        return all(each and each.deadline and each.deadline < now for each in told)
+        return all(
+            isinstance(each, JobIdentity) and each.deadline and each.deadline < now for each in told
+        )
 
     until(are_overdue)
     emulator.faults.refuse("CALL", times=2)
     location.tick()
-    assert timed_out() == 2
+    assert timed_out() == 3
     location.tick_until(lambda: timed_out() == 5)
 
 
@@ -358,11 +356,13 @@ def test_tick_is_bounded_in_time(
     locate: Locate, client: SpcsClient, schema: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No batch is begun after ``max_seconds``; the rest is for the next tick."""
-    monkeypatch.setitem(tick_module.BATCH, "warehouse", 2)
+    monkeypatch.setitem(GATHERED_TOGETHER, "warehouse", 2)
     names = [f"a{index}" for index in range(5)]
     location = locate(*(script_asset(name, "true") for name in names), max_seconds=1e-9)
     location.run(*names)
-    until(lambda: all(job.status.is_final for job in client.list(database="LAB", schema=schema)))
+    until(
+        lambda: all(job.status.is_final for job in client.list_jobs(database="LAB", schema=schema))
+    )
 
     assert location.tick().asset_events == []
 
@@ -381,9 +381,9 @@ def test_lost_cursor_with_much_behind_it_doubles_nothing(
     location.tick_until(lambda: all(location.materializations(name) for name in names))
     location.cursor = None
     location.run(*names)
-    jobs = client.list(
+    jobs = client.list_jobs(
         database="LAB",
-        schema=location.observations("a0")[0].metadata[events.JOB_NAME].value.split(".")[1],
+        schema=location.observations("a0")[0].metadata[keys.JOB_NAME].value.split(".")[1],
     )
     for _ in client.wait([job.name for job in jobs], poll_seconds=0.02):
         pass
@@ -400,17 +400,17 @@ def test_failed_job_is_tried_again_with_its_attempt_counted(locate: Locate, tmp_
     script = f"echo x >> {mark}; [ $(wc -l < {mark}) -ge 3 ]"
     location = locate(script_asset("a", script, max_retries=2, retry_delay_seconds=0))
     location.run("a")
-    keys: list[str] = []
+    run_keys: list[str] = []
     while not location.materializations("a"):
         for request in location.tick().run_requests:
-            assert request.run_key not in keys
-            keys.append(request.run_key)
+            assert request.run_key not in run_keys
+            run_keys.append(request.run_key)
             result = location.run("a", tags=request.tags)
             assert result.success
 
     [recorded] = location.materializations("a")
-    assert recorded.metadata[events.ATTEMPT].value == 2
-    assert len(keys) == 2
+    assert recorded.metadata[keys.ATTEMPT].value == 2
+    assert len(run_keys) == 2
     assert not location.tick().run_requests
 
 
@@ -424,14 +424,14 @@ def test_check_of_a_tick_that_died_is_evaluated(
     for _ in range(ticks):
         location.tick()
     location.run("a")
-    name = JobName.parse(location.observations("a")[0].metadata[events.JOB_NAME].value)
+    name = JobName.parse(location.observations("a")[0].metadata[keys.JOB_NAME].value)
     [_] = client.wait([name], poll_seconds=0.02)
     lost = location.tick(report=False, save=False)
     location.instance.report_runless_asset_event(lost.asset_events[0])
     for _ in range(3):
         location.tick()
 
-    key = dg.AssetCheckKey(dg.AssetKey("a"), events.CHECK_NAME)
+    key = dg.AssetCheckKey(dg.AssetKey("a"), keys.CHECK_NAME)
     storage = location.instance.event_log_storage
     verdicts = [
         record.event.dagster_event.asset_check_evaluation_data.passed
@@ -450,7 +450,7 @@ def test_retry_is_asked_for_however_long_ago_the_job_ended(
     emulator.faults.clock_offset = timedelta(hours=-5)
     try:
         location.run("a")
-        name = JobName.parse(location.observations("a")[0].metadata[events.JOB_NAME].value)
+        name = JobName.parse(location.observations("a")[0].metadata[keys.JOB_NAME].value)
         [_] = client.wait([name], poll_seconds=0.02)
         [lost] = location.tick(save=False).run_requests
         [again] = [request for _ in range(3) for request in location.tick().run_requests or []]
@@ -459,21 +459,19 @@ def test_retry_is_asked_for_however_long_ago_the_job_ended(
     assert again.run_key == lost.run_key
 
 
-def test_retry_waits_for_its_time_and_is_not_asked_twice(locate: Locate) -> None:
+def test_retry_waits_for_its_time_and_is_not_asked_twice(locate: Locate, clock: Clock) -> None:
     """A retry with a delay stays in the cursor; a tick that is repeated asks with the same key."""
     location = locate(script_asset("a", "exit 1", max_retries=1, retry_delay_seconds=3600))
     location.run("a")
     location.tick_until(lambda: len(location.observations("a")) == 2)
-    assert "retries" in location.cursor
+    assert len(read_cursor(location.cursor).retries) == 1
 
-    later = json.loads(location.cursor)
-    later["retries"][0]["due"] = "2020-01-01T00:00:00Z"
-    location.cursor = json.dumps(later)
+    clock.pass_(hours=1)
     [first] = location.tick(save=False).run_requests
     [second] = location.tick().run_requests
 
     assert first.run_key == second.run_key
-    assert first.tags[events.ATTEMPT_TAG] == "1"
+    assert first.tags[keys.ATTEMPT_TAG] == "1"
     assert not location.tick().run_requests
 
 
@@ -497,9 +495,9 @@ def test_retry_has_the_failed_run_s_config_and_tags(locate: Locate) -> None:
     [request] = requests
     again = location.run("a", run_config=request.run_config, tags=request.tags)
     assert again.success
-    assert (request.tags["team"], request.tags[events.ATTEMPT_TAG]) == ("x", "1")
+    assert (request.tags["team"], request.tags[keys.ATTEMPT_TAG]) == ("x", "1")
     location.tick_until(lambda: len(location.observations("a")) == 4)
-    assert "told" in location.observations("a")[0].metadata[events.LOG].value
+    assert "told" in location.observations("a")[0].metadata[keys.LOG].value
 
 
 class Limit(dg.Config):
@@ -546,24 +544,26 @@ def test_retry_that_cannot_be_started_fails_no_tick(
     """Somebody deployed another code location between the failure and the attempt."""
     location = locate(configured(Limit), script_asset("b", "true"))
     run = location.run("a", run_config={"ops": {"a": {"config": {"limit": 7}}}})
-    waiting = {
-        "due": "2026-01-01T00:00:00Z",
-        "asset": ["a"],
-        "attempt": 1,
-        "after": "DAGSTER_A",
-        "run_id": run.run_id,
-    }
+    waiting = Retry(
+        due=datetime(2026, 1, 1, tzinfo=timezone.utc),
+        asset=("a",),
+        attempt=1,
+        after="DAGSTER_A",
+        run_id=run.run_id,
+    )
 
     location = locate(*deployed, script_asset("b", "true"), failure_runs=failure_runs)
-    location.cursor = json.dumps({"retries": [waiting]})
+    location.cursor = Cursor(retries=(waiting,)).model_dump_json()
     requests = location.tick().run_requests or []
 
     assert sum(request.run_key.startswith("retry") for request in requests) == count
-    assert json.loads(location.cursor)["retries"] == []
+    assert read_cursor(location.cursor).retries == ()
 
 
 @pytest.mark.parametrize("ends", ["before the retry is due", "in the tick in which it is due"])
-def test_retry_is_not_made_after_a_newer_success(locate: Locate, tmp_path: Path, ends: str) -> None:
+def test_retry_is_not_made_after_a_newer_success(
+    locate: Locate, client: SpcsClient, clock: Clock, schema: str, tmp_path: Path, ends: str
+) -> None:
     """Who has made the asset by hand meanwhile does not pay for another attempt."""
     script = f"test -e {tmp_path / 'mended'}"
     location = locate(script_asset("a", script, max_retries=1, retry_delay_seconds=3600))
@@ -571,33 +571,17 @@ def test_retry_is_not_made_after_a_newer_success(locate: Locate, tmp_path: Path,
     location.tick_until(lambda: len(location.observations("a")) == 2)
     (tmp_path / "mended").touch()
     location.run("a")
-    requested = []
-
-    def make_due() -> None:
-        later = json.loads(location.cursor or "")
-        for retry in later["retries"]:
-            retry["due"] = "2020-01-01T00:00:00Z"
-        location.cursor = json.dumps(later)
-
-    def is_made() -> bool:
-        return bool(location.materializations("a"))
-
+    until(
+        lambda: all(job.status.is_final for job in client.list_jobs(database="LAB", schema=schema))
+    )
     if ends == "before the retry is due":
-        location.tick_until(is_made)
-        make_due()
-        requested += location.tick().run_requests
-    else:
-        while not is_made():
-            saved = location.cursor
-            make_due()
-            result = location.tick()
-            if not is_made():
-                location.cursor = saved
-                continue
-            requested += result.run_requests
+        location.tick()
+    clock.pass_(hours=1)
+    result = location.tick()
 
-    assert requested == []
-    assert json.loads(location.cursor or "")["retries"] == []
+    assert len(location.materializations("a")) == 1
+    assert not result.run_requests
+    assert read_cursor(location.cursor).retries == ()
 
 
 def test_failure_run_fails_with_the_same_text(locate: Locate) -> None:
@@ -623,7 +607,7 @@ def test_job_that_a_person_cancelled_is_not_tried_again(locate: Locate, client: 
     """Retries are for failures, not for decisions."""
     location = locate(script_asset("a", "sleep 60", max_retries=3, retry_delay_seconds=0))
     location.run("a")
-    client.cancel(JobName.parse(location.observations("a")[0].metadata[events.JOB_NAME].value))
+    client.cancel(JobName.parse(location.observations("a")[0].metadata[keys.JOB_NAME].value))
 
     location.tick_until(lambda: len(location.observations("a")) == 2)
 

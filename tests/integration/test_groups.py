@@ -10,7 +10,7 @@ import pytest
 
 from dagster_spcs import JobRequest, spcs_job_multi_asset
 from dagster_spcs.emulator import Emulator
-from dagster_spcs.event_log import events
+from dagster_spcs.event_log import keys
 from dagster_spcs.resource import SpcsJobResource
 from dagster_spcs.spcs.client import SpcsClient
 from tests.integration.conftest import Location, script_asset, script_request, snowflake_resource
@@ -52,7 +52,7 @@ def test_jobs_of_a_group_run_side_by_side(locate: Locate, tmp_path: Path) -> Non
 
     assert result.success
     assert [event.step_key for event in result.all_events if event.is_step_success] == ["group"]
-    logs = {key: location.materializations(key)[0].metadata[events.LOG].value for key in "ab"}
+    logs = {key: location.materializations(key)[0].metadata[keys.LOG].value for key in "ab"}
     assert "one" in logs["a"]
     assert "two" in logs["b"]
     assert len(result.get_asset_check_evaluations()) == 2
@@ -80,7 +80,7 @@ def test_only_what_was_selected_is_started(locate: Locate, client: SpcsClient, s
     assert location.run("b").success
     assert location.materializations("a") == []
     assert len(location.materializations("b")) == 1
-    assert len(client.list(database="LAB", schema=schema)) == 1
+    assert len(client.list_jobs(database="LAB", schema=schema)) == 1
 
 
 def test_group_defers(locate: Locate, emulator: Emulator) -> None:
@@ -103,7 +103,7 @@ def test_failure_of_one_does_not_undo_the_others(locate: Locate) -> None:
     result = location.run("a", "b")
     assert not result.success
     [failure] = [event for event in result.all_events if event.is_step_failure]
-    named = failure.step_failure_data.user_failure_data.metadata[events.JOB_NAME].value
+    named = failure.step_failure_data.user_failure_data.metadata[keys.JOB_NAME].value
     assert "_B_" in named
     assert "_A_" not in named
     assert len(location.materializations("a")) == 1
@@ -128,7 +128,7 @@ def test_partitions_of_a_group(locate: Locate) -> None:
     result = location.run("a", "b", tags=tags)
     assert not result.success
     found = {
-        each.partition: each.metadata[events.LOG].value for each in location.materializations("a")
+        each.partition: each.metadata[keys.LOG].value for each in location.materializations("a")
     }
     assert {key for key, log in found.items() if f"in {key}" in log} == {"p1", "p2", "p3"}
     assert {each.partition for each in location.materializations("b")} == {"p1", "p3"}

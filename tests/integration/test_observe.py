@@ -7,7 +7,7 @@ import dagster as dg
 import pytest
 
 from dagster_spcs.emulator import Emulator
-from dagster_spcs.event_log import events
+from dagster_spcs.event_log import keys
 from tests.integration.conftest import Location, script_asset
 from tests.support.emulators import Lab, connect, container, execute_job, spec_of
 
@@ -42,9 +42,9 @@ def test_job_of_a_task_is_recorded_once(locate: Locate, others: Lab, emulator: E
     location.cursor = None
     location.tick()
     [event] = recorded()
-    assert event.metadata[events.JOB_NAME].value.endswith(".NIGHTLY_1")
-    assert "by a task" in event.metadata[events.LOG].value
-    assert events.SUBMITTING_RUN not in event.metadata
+    assert event.metadata[keys.JOB_NAME].value.endswith(".NIGHTLY_1")
+    assert "by a task" in event.metadata[keys.LOG].value
+    assert keys.SUBMITTING_RUN not in event.metadata
     # The name is free again after a drop, and another job under it is another event.
     others.rows("DROP SERVICE NIGHTLY_1")
     emulator.faults.clock_offset += timedelta(minutes=1)
@@ -55,7 +55,7 @@ def test_job_of_a_task_is_recorded_once(locate: Locate, others: Lab, emulator: E
 
 def test_failed_job_of_others(locate: Locate, others: Lab) -> None:
     """A failure is an observation; the check is told only where the asset has it."""
-    check = dg.AssetCheckSpec(events.CHECK_NAME, asset="a")
+    check = dg.AssetCheckSpec(keys.CHECK_NAME, asset="a")
 
     @dg.multi_asset(specs=[dg.AssetSpec("a", skippable=True)], check_specs=[check], can_subset=True)
     def made_by_others():
@@ -65,7 +65,7 @@ def test_failed_job_of_others(locate: Locate, others: Lab) -> None:
     start(others, "BY_HAND", "echo why; exit 4")
     location.tick_until(lambda: location.observations("a"))
     [told] = location.observations("a")
-    assert told.metadata[events.STATUS].value == "FAILED"
+    assert told.metadata[keys.STATUS].value == "FAILED"
     made = location.instance.event_log_storage.get_asset_check_execution_history(check.key, limit=5)
     assert [record.event.asset_check_evaluation.passed for record in made] == [False]
 

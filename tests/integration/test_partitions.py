@@ -11,13 +11,14 @@ from dagster_snowflake import SnowflakeResource
 
 from dagster_spcs import JobRequest, SpcsJobResource, build_spcs_polling_sensor, spcs_job_asset
 from dagster_spcs.emulator import Emulator
-from dagster_spcs.event_log import events
+from dagster_spcs.event_log import keys
 from dagster_spcs.jobs.identity import JobIdentity
 from dagster_spcs.spcs.client import SpcsClient, Submission
 from dagster_spcs.spcs.names import JobName
 from dagster_spcs.spcs.records import JobRecord
 from tests.integration.conftest import Location, script_asset, script_request
 from tests.support.emulators import POOL, until
+from tests.support.events import is_end
 
 Locate = Callable[..., Location]
 
@@ -69,7 +70,7 @@ def identities(client: SpcsClient, schema: str) -> list[JobIdentity]:
 
 def jobs_in(client: SpcsClient, schema: str) -> list[JobRecord]:
     """Return the schema's jobs."""
-    return list(client.list(database="LAB", schema=schema))
+    return list(client.list_jobs(database="LAB", schema=schema))
 
 
 def partitions_of(location: Location) -> list[str | None]:
@@ -211,7 +212,7 @@ def test_failed_partitions_of_a_deferred_range_are_told_by_name(locate: Locate) 
     )
 
     assert partitions_of(location) == ["a", "c"]
-    failed = [each for each in location.observations("parted") if events.end_told_by(each)]
+    failed = [each for each in location.observations("parted") if is_end(each)]
     assert [each.partition for each in failed] == ["b"]
 
 
@@ -392,7 +393,7 @@ def test_retry_of_a_partition_that_is_gone_holds_up_no_other(locate: Locate) -> 
     requested += location.tick().run_requests or []
     assert len(location.materializations("b")) == 1
     assert len(location.observations("a")) == 2
-    told = location.observations("a")[0].metadata[events.MISSING].value
+    told = location.observations("a")[0].metadata[keys.MISSING].value
     assert "partition gone: the asset does not have it" in told
     assert requested == []
 

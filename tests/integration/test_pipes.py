@@ -16,7 +16,7 @@ from dagster_spcs import (
     StageFile,
 )
 from dagster_spcs.emulator import Emulator
-from dagster_spcs.event_log import events
+from dagster_spcs.event_log import keys
 from dagster_spcs.spcs.client import SpcsClient
 from tests.integration.conftest import Location, requested_asset, snowflake_resource
 from tests.support.emulators import POOL, PYTHON, open_lab
@@ -109,18 +109,18 @@ def test_what_a_container_reports_lands_on_the_event(
     told = event.metadata
     assert (told["rows"].value, told["share"].value) == (7, 0.5)
     assert told["link"] == dg.MetadataValue.url("https://example.com")
-    assert ".DAGSTER_A_" in told[events.JOB_NAME].value
+    assert ".DAGSTER_A_" in told[keys.JOB_NAME].value
     assert (event.tags or {})["dagster/data_version"] == "v7"
-    log = told[events.LOG].value
+    log = told[keys.LOG].value
     assert "a plain line" in log
     assert "half a line" in log
     assert "{'answer': 42}" in log
     assert "__dagster_pipes_version" not in log
-    assert events.MISSING not in told
+    assert "containers cannot set dagster_spcs/* keys" in told[keys.MISSING].value
     [verdict] = check_records(location, "no_nulls")
     assert (verdict.passed, verdict.severity) == (False, dg.AssetCheckSeverity.WARN)
     assert verdict.metadata["nulls"].value == 3
-    assert len(check_records(location, events.CHECK_NAME)) == 1
+    assert len(check_records(location, keys.CHECK_NAME)) == 1
 
 
 def test_context_of_each_partition(locate: Locate) -> None:
@@ -140,7 +140,7 @@ def test_context_of_each_partition(locate: Locate) -> None:
     tags = {"dagster/asset_partition_range_start": "p1", "dagster/asset_partition_range_end": "p2"}
     assert location.run("a", tags=tags).success
     told = {each.partition: each.metadata for each in location.materializations("a")}
-    assert {key: f"partition {key}" in told[key][events.LOG].value for key in told} == {
+    assert {key: f"partition {key}" in told[key][keys.LOG].value for key in told} == {
         "p1": True,
         "p2": True,
     }
@@ -154,8 +154,8 @@ def test_container_that_does_not_speak_pipes(locate: Locate) -> None:
     location.run("a")
     location.tick_until(lambda: location.materializations("a"))
     [event] = location.materializations("a")
-    assert "hello" in event.metadata[events.LOG].value
-    assert events.MISSING not in event.metadata
+    assert "hello" in event.metadata[keys.LOG].value
+    assert keys.MISSING not in event.metadata
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ def test_messages_that_cannot_be_used_are_told(locate: Locate, script: str, said
     location.run("a")
     location.tick_until(lambda: location.materializations("a"))
     [event] = location.materializations("a")
-    assert said in event.metadata[events.MISSING].value
+    assert said in event.metadata[keys.MISSING].value
 
 
 def test_failed_container(locate: Locate) -> None:
@@ -212,7 +212,7 @@ def test_failed_container(locate: Locate) -> None:
     location.tick_until(lambda: len(location.observations("a")) == 2)
     failed = location.observations("a")[0]
     assert failed.metadata["rows"].value == 3
-    assert "ValueError: no such table" in failed.metadata[events.MISSING].value
+    assert "ValueError: no such table" in failed.metadata[keys.MISSING].value
 
 
 def test_long_log_that_arrives_late(
@@ -229,7 +229,7 @@ def test_long_log_that_arrives_late(
     emulator.faults.log_lag_seconds = 3600
     location = locate(requested_asset("a", speaker(script), pipes=True, compute_pool=POOL))
     location.run("a")
-    [job] = client.list(database="LAB", schema=schema)
+    [job] = client.list_jobs(database="LAB", schema=schema)
     [_] = client.wait([job.name], poll_seconds=0.05)
     for _ in range(3):
         assert location.tick().asset_events == []
@@ -237,7 +237,7 @@ def test_long_log_that_arrives_late(
     location.tick_until(lambda: location.materializations("a"))
     [event] = location.materializations("a")
     assert event.metadata["rows"].value == 7
-    assert event.metadata[events.LOG_LINES].value > 200_000
+    assert event.metadata[keys.LOG_LINES].value > 200_000
 
 
 def test_long_message(locate: Locate) -> None:
@@ -264,21 +264,20 @@ def test_context_too_large_for_the_environment(
     )
     result = locate(asset).run("a")
     [failure] = [event for event in result.all_events if event.is_step_failure]
-    assert "Set `pipes_stage`" in str(failure.step_failure_data.user_failure_data.description)
+    assert "Set `pipes_stage`" in failure.step_failure_data.error.to_string()
 
     staged = other_resource(emulator, schema, pipes_stage=f"@LAB.{schema}.CONTEXTS/runs")
     location = locate(asset, resource=staged)
     assert location.run("a").success
     location.tick_until(lambda: location.materializations("a"))
-    assert "40000" in location.materializations("a")[0].metadata[events.LOG].value
+    assert "40000" in location.materializations("a")[0].metadata[keys.LOG].value
 
 
 def test_specification_that_cannot_be_told(locate: Locate) -> None:
     request = JobRequest(spec=StageFile(stage="@s", path="spec.yaml"))
     result = locate(requested_asset("a", request, pipes=True, compute_pool=POOL)).run("a")
     [failure] = [event for event in result.all_events if event.is_step_failure]
-    data = failure.step_failure_data.user_failure_data
-    assert "needs the specification as a ServiceSpec" in str(data.description)
+    assert "needs the specification as a ServiceSpec" in failure.step_failure_data.error.to_string()
 
 
 # The client
@@ -313,7 +312,7 @@ def test_client_tells_much_over_the_stage(
     result = materialize(asset, staged, instance)
     assert result.success
     [event] = result.asset_materializations_for_node("made")
-    assert "40000" in event.metadata[events.LOG].value
+    assert "40000" in event.metadata[keys.LOG].value
 
 
 def test_client_tells_that_its_job_timed_out(
@@ -334,7 +333,7 @@ def test_client_runs_a_job(
     assert result.success
     [event] = result.asset_materializations_for_node("made")
     assert event.metadata["rows"].value == 7
-    assert event.metadata[events.STATUS].value == "DONE"
+    assert event.metadata[keys.STATUS].value == "DONE"
     [check] = result.get_asset_check_evaluations()
     assert (check.check_name, check.passed) == ("no_nulls", False)
     printed = capfd.readouterr().out
@@ -359,7 +358,7 @@ def test_two_jobs_of_one_step(resource: SpcsJobResource, instance: dg.DagsterIns
     def two(context: dg.OpExecutionContext, pipes: PipesSpcsClient) -> None:
         for word in ("one", "two"):
             done = pipes.run(context=context, request=speaker(f"print('{word}')"))
-            lines.append(done.metadata[events.LOG].value)
+            lines.append(done.metadata[keys.LOG].value)
 
     @dg.job(resource_defs={"pipes": PipesSpcsClient(spcs=resource)})
     def job() -> None:

@@ -23,8 +23,8 @@ from dagster_spcs import (
     spcs_job_multi_asset,
 )
 from dagster_spcs.emulator import Emulator
-from dagster_spcs.event_log import events
-from dagster_spcs.jobs.submission import Place, PlannedJob, launch
+from dagster_spcs.event_log import keys
+from dagster_spcs.jobs.submission import Place, PlannedJob, submit
 from dagster_spcs.spcs.client import SpcsClient
 from dagster_spcs.spcs.session import SnowflakeSession
 from dagster_spcs.spcs.statements import Statement
@@ -72,7 +72,7 @@ def test_repeated_submission_adopts_its_own_first_try(
 
     assert submitted.adopted is not None
     assert submitted.adopted.comment == "mine"
-    assert len(client.list(database="LAB", schema=schema)) == 1
+    assert len(client.list_jobs(database="LAB", schema=schema)) == 1
 
 
 def test_retried_step_adopts_the_job_that_stands_there(client: SpcsClient, schema: str) -> None:
@@ -81,13 +81,13 @@ def test_retried_step_adopts_the_job_that_stands_there(client: SpcsClient, schem
         script_request("sleep 30"), POOL, ("a",), "p", run_id="r", attempt=0, blocking=True
     )
     place = Place("LAB", schema, "DAGSTER")
-    [first] = launch(client, place, [planned], at_once=1, is_retry=False)
+    [first] = submit(client, place, [planned], max_concurrent=1, is_retry=False)
 
-    [second] = launch(client, place, [planned], at_once=1, is_retry=True)
+    [second] = submit(client, place, [planned], max_concurrent=1, is_retry=True)
 
     assert (first.adopted, second.adopted) == (False, True)
     assert first.name == second.name
-    assert len(client.list(database="LAB", schema=schema)) == 1
+    assert len(client.list_jobs(database="LAB", schema=schema)) == 1
 
 
 def test_retry_after_a_failed_job_starts_a_new_one(locate: Locate, tmp_path: Any) -> None:
@@ -100,54 +100,60 @@ def test_retry_after_a_failed_job_starts_a_new_one(locate: Locate, tmp_path: Any
 
     assert location.run("a").success
 
-    names = {each.metadata[events.JOB_NAME].value for each in location.observations("a")}
+    names = {each.metadata[keys.JOB_NAME].value for each in location.observations("a")}
     assert len(names) == 2
-    assert location.materializations("a")[0].metadata[events.ATTEMPT].value == 1
+    assert location.materializations("a")[0].metadata[keys.ATTEMPT].value == 1
     location.tick()
     assert len(location.materializations("a")) == 1
 
 
-def test_name_in_use_by_something_else_is_one_clear_error(
-    locate: Locate, client: SpcsClient, schema: str
-) -> None:
-    """A name the user chose and somebody else holds is refused, and nothing is started."""
-    taken = JobName("DAGSTER_TAKEN", schema, "LAB")
+def test_name_in_use_by_something_else_is_one_clear_error(client: SpcsClient, schema: str) -> None:
+    """A job's name that somebody else holds is refused, and nothing is started."""
+    planned = PlannedJob(
+        script_request("true"), POOL, ("a",), None, run_id="r", attempt=0, blocking=False
+    )
+    place = Place("LAB", schema, "DAGSTER")
+    taken = planned.name_in(place)
     client.submit(Submission(script_request("sleep 30"), taken, POOL, "a colleague's"))
 
-    @spcs_job_asset()
-    def a(context: dg.AssetExecutionContext) -> JobRequest:
-        return script_request("true", name="DAGSTER_TAKEN")
+    with pytest.raises(JobNameInUse) as caught:
+        submit(client, place, [planned], max_concurrent=1, is_retry=False)
 
-    result = locate(a).run("a")
-
-    text = failure_text(result)
-    assert JobNameInUse.__name__ in text
-    for part in ("DAGSTER_TAKEN is in use", "Nothing was started", "DROP SERVICE"):
-        assert part in text
-    assert len(client.list(database="LAB", schema=schema)) == 1
+    for part in (f"{taken.name} is in use", "Nothing was started", "DROP SERVICE"):
+        assert part in str(caught.value)
+    assert len(client.list_jobs(database="LAB", schema=schema)) == 1
 
 
-def test_name_where_the_sensor_does_not_look_is_refused(
-    locate: Locate, client: SpcsClient, schema: str
+@pytest.mark.parametrize("mode", ["deferred", "blocking"])
+def test_name_is_a_readable_stem(
+    locate: Locate, client: SpcsClient, schema: str, mode: str
 ) -> None:
-    """A name without the prefix would never be recorded, so nothing is started under it."""
-    result = locate(requested_asset("a", script_request("true", name="MY_JOB"))).run("a")
+    """Two runs of one request never choose the same name, and both are recorded."""
+    request = script_request("true", name="nightly_scores")
+    location = locate(requested_asset("a", request, mode=mode))
+    for _ in range(2):
+        assert location.run("a").success
+        location.tick_until(lambda: not client_in_flight(client, schema))
 
-    assert "whose names begin with DAGSTER_" in failure_text(result)
-    assert len(client.list(database="LAB", schema=schema)) == 0
+    names = [job.name.name for job in client.list_jobs(database="LAB", schema=schema)]
+    assert len(set(names)) == 2
+    assert all(name.startswith("DAGSTER_NIGHTLY_SCORES_") for name in names)
+    location.tick_until(lambda: len(location.materializations("a")) == 2)
 
 
-def test_name_of_the_user_s_is_recorded(locate: Locate) -> None:
-    """A job under a name with the prefix is recorded like any other."""
-    request = script_request("true", name="DAGSTER_MINE")
-    location = locate(requested_asset("a", request))
+def client_in_flight(client: SpcsClient, schema: str) -> bool:
+    """Whether a job of the test's schema has not ended."""
+    jobs = client.list_jobs(database="LAB", schema=schema)
+    return any(not job.status.is_final for job in jobs)
+
+
+def test_overlap_is_seen_whatever_the_jobs_are_called(locate: Locate) -> None:
+    """A job under a stem of its own is in flight for its asset like any other."""
+    named = locate(requested_asset("a", script_request("sleep 60", name="first")))
+    named.run("a")
+    location = locate(script_asset("a", "true"))
     location.run("a")
-
-    location.tick_until(lambda: location.materializations("a"))
-
-    assert (
-        location.materializations("a")[0].metadata[events.JOB_NAME].value.endswith("DAGSTER_MINE")
-    )
+    assert len(location.observations("a")) == 1
 
 
 def test_refused_statement_does_not_show_the_specification(client: SpcsClient, schema: str) -> None:
@@ -184,7 +190,7 @@ def test_partial_failure_tells_what_was_started(client: SpcsClient, schema: str)
     [(name, error)] = caught.value.failed.items()
     assert name.name == "J2"
     assert isinstance(error, ObjectNotFound)
-    assert len(client.list(database="LAB", schema=schema)) == 4
+    assert len(client.list_jobs(database="LAB", schema=schema)) == 4
 
 
 def failure_text(result: dg.ExecuteInProcessResult) -> str:
@@ -225,7 +231,7 @@ def test_started_job_is_told_beside_one_that_was_refused(locate: Locate) -> None
     assert not location.run("a", "b").success
     location.tick_until(lambda: location.materializations("a"))
     [started] = location.observations("a")
-    assert started.metadata[events.STATUS].value == "SUBMITTED"
+    assert started.metadata[keys.STATUS].value == "SUBMITTED"
     assert location.observations("b") == []
 
 
@@ -328,10 +334,9 @@ def test_login_that_fails_is_told_by_class(
     """Wrong credentials and an unreachable account are two things, and both are told."""
     broken = SpcsJobResource(snowflake=snowflake_resource(emulator, schema, **changes))
 
-    with broken.get_client() as client:
-        impatient = SpcsClient(client._session, sleep=lambda _: None)
-        with pytest.raises(error):
-            impatient.list(database="LAB", schema=schema)
+    session = SnowflakeSession(broken.snowflake.get_connection)
+    with SpcsClient(session, sleep=lambda _: None) as impatient, pytest.raises(error):
+        impatient.list_jobs(database="LAB", schema=schema)
 
 
 def test_error_of_a_statement_carries_number_and_query_id(client: SpcsClient, schema: str) -> None:

@@ -7,9 +7,11 @@ from hypothesis import strategies as st
 
 from dagster_spcs.jobs.identity import JobIdentity
 from dagster_spcs.jobs.submission import Place, PlannedJob
+from dagster_spcs.jobs.tracked_job import TrackedJob
 from dagster_spcs.spcs.names import JobName
 from dagster_spcs.spcs.records import ContainerRecord, JobRecord
 from dagster_spcs.spcs.request import JobRequest
+from dagster_spcs.spcs.unreadable import is_text
 from dagster_spcs.spec import Container, ServiceSpec
 
 NOON = datetime(2026, 1, 1, 12, 0, 0, tzinfo=timezone.utc)
@@ -18,6 +20,10 @@ ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=200)
 """Any Unicode text, NUL and controls included; lone surrogates are no text."""
 AWKWARD_TEXT = ANY_TEXT | st.text("'\"\\$%_`;-\n\0a", max_size=30)
 """The same, with the characters that quoting is about more often."""
+STORED_TEXT = (ANY_TEXT | AWKWARD_TEXT).map(lambda text: text.replace("\0", ""))
+"""Text that every database stores: it has no NUL."""
+PLAIN_TEXT = ANY_TEXT.filter(is_text)
+"""Text that has no NUL and no halves of surrogate pairs."""
 
 
 def at(minutes: float) -> datetime:
@@ -79,10 +85,10 @@ def container_row(**columns: Any) -> dict[str, Any]:
     }
 
 
-def log_row(job: str, text: str, minute: float = 1, **columns: Any) -> dict[str, Any]:
-    """A row of ``statements.service_logs``."""
+def log_row(place: int, text: str, minute: float = 1, **columns: Any) -> dict[str, Any]:
+    """A row of ``statements.service_logs``; ``place`` is its job's, in the order asked for."""
     return {
-        "job": f'"LAB"."JOBS".{job}',
+        "job": place,
         "timestamp": at(minute).replace(tzinfo=None),
         "instance_id": 0,
         "container_name": "main",
@@ -133,6 +139,13 @@ def identity(**fields: Any) -> JobIdentity:
     return JobIdentity(
         **{"asset": ("daily", "scores"), "run_id": "run-1", "submitted": NOON, **fields}
     )
+
+
+def tracked(
+    bare: str = "JOB_A", status: str = "RUNNING", who: JobIdentity | None = None, **columns: Any
+) -> TrackedJob:
+    """A listed job of ours, by default one of asset ``daily/scores``."""
+    return TrackedJob(job(bare, status, **columns), who or identity())
 
 
 def planned(**fields: Any) -> PlannedJob:

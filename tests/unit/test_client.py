@@ -7,21 +7,22 @@ import pytest
 from dagster_spcs.errors import (
     AuthenticationFailed,
     ConnectionFailed,
-    JobTimedOut,
     NotPrivileged,
     ObjectExists,
     ObjectNotFound,
     SessionExpired,
     SpcsError,
     StatementError,
-    SubmissionFailed,
     UnexpectedAnswer,
 )
-from dagster_spcs.spcs.client import LOG_BATCH, SpcsClient, Submission
+from dagster_spcs.spcs.client import LOG_BATCH, SpcsClient
+from dagster_spcs.spcs.job_errors import JobTimedOut, SubmissionFailed
 from dagster_spcs.spcs.names import JobName
-from dagster_spcs.spcs.records import JobLog, TableFacts
+from dagster_spcs.spcs.records import HistoryRecord, JobLog, TableFacts
 from dagster_spcs.spcs.statements import Statement
 from dagster_spcs.spcs.status import JobStatus
+from dagster_spcs.spcs.submission import Submission
+from dagster_spcs.spcs.unreadable import Unreadable
 from dagster_spcs.testing import InMemorySession
 
 from .samples import (
@@ -100,7 +101,7 @@ def test_submit_many_keeps_the_order(client: SpcsClient, session: InMemorySessio
 
     session.always(EXECUTE, execute)
     session.answer(DESCRIBE, [job_row("JOB_1")])
-    submitted = client.submit_many([submission(f"JOB_{n}") for n in range(5)], at_once=3)
+    submitted = client.submit_many([submission(f"JOB_{n}") for n in range(5)], max_concurrent=3)
     assert [each.name.name for each in submitted] == [f"JOB_{n}" for n in range(5)]
     assert [each.adopted is not None for each in submitted] == [False, True, False, False, False]
 
@@ -114,7 +115,9 @@ def test_submit_many_at_once(client: SpcsClient, session: InMemorySession) -> No
         return STARTED
 
     session.always(EXECUTE, execute)
-    assert len(client.submit_many([submission("JOB_1"), submission("JOB_2")], at_once=2)) == 2
+    assert (
+        len(client.submit_many([submission("JOB_1"), submission("JOB_2")], max_concurrent=2)) == 2
+    )
 
 
 def test_submit_many_one_at_a_time(client: SpcsClient, session: InMemorySession) -> None:
@@ -127,7 +130,9 @@ def test_submit_many_one_at_a_time(client: SpcsClient, session: InMemorySession)
         return STARTED
 
     session.always(EXECUTE, execute)
-    assert len(client.submit_many([submission(f"JOB_{n}") for n in range(20)], at_once=1)) == 20
+    assert (
+        len(client.submit_many([submission(f"JOB_{n}") for n in range(20)], max_concurrent=1)) == 20
+    )
 
 
 @pytest.mark.parametrize("failing", [["JOB_1"], ["JOB_0", "JOB_2"], ["JOB_0", "JOB_1", "JOB_2"]])
@@ -146,7 +151,15 @@ def test_submit_many_in_part(
     with pytest.raises(SubmissionFailed) as caught:
         client.submit_many([submission(each) for each in bare])
     assert set(caught.value.failed) == {name(each) for each in failing}
-    assert caught.value.started == [name(each) for each in bare if each not in failing]
+    started = [name(each) for each in bare if each not in failing]
+    assert caught.value.started == [each.name for each in caught.value.submitted] == started
+
+
+def test_submit_one_of_many(client: SpcsClient, session: InMemorySession) -> None:
+    """A single submission that is refused raises its own error."""
+    session.answer(EXECUTE, NotPrivileged("no USAGE on POOL"))
+    with pytest.raises(NotPrivileged):
+        client.submit_many([submission()])
 
 
 def test_submit_none(client: SpcsClient, session: InMemorySession) -> None:
@@ -179,32 +192,34 @@ def test_describe_a_dropped_job(answer, client: SpcsClient, session: InMemorySes
 def test_list(client: SpcsClient, session: InMemorySession) -> None:
     """A listing is one statement; what LIKE finds by ignoring case is left out."""
     session.answer(LIST, [job_row("D_1"), job_row("d_2"), job_row("D_3", "DONE")])
-    listed = client.list(database="LAB", schema="JOBS", prefix="D_")
+    listed = client.list_jobs(database="LAB", schema="JOBS", prefix="D_")
     assert [each.name.name for each in listed] == ["D_1", "D_3"]
     [text] = session.texts()
     assert text == r"""SHOW JOB SERVICES LIKE 'D\\_%' IN SCHEMA "LAB"."JOBS" """.strip()
 
 
-@pytest.mark.parametrize(
-    "odd",
-    [
-        pytest.param("D_lower", id="lower-case"),
-        pytest.param("D_DOLLAR$", id="dollar"),
-        pytest.param("D_TRAILING_", id="underscore-last"),
-        pytest.param("D_" + "X" * 80, id="too-long"),
-    ],
-)
-def test_list_passes_over_odd_names(odd: str, client: SpcsClient, session: InMemorySession) -> None:
-    """A service whose name no job of ours could have does not hide the others."""
-    session.answer(LIST, [job_row(odd), job_row("D_1")])
-    listed = client.list(database="LAB", schema="JOBS", prefix="D_")
+def test_list_passes_over_odd_names(client: SpcsClient, session: InMemorySession) -> None:
+    """A service whose name no job of ours could have is left out, and hides no other one."""
+    for odd in ("D_lower", "D_DOLLAR$", "D_TRAILING_", "D_" + "X" * 80):
+        session.answer(LIST, [job_row(odd), job_row("D_1")])
+        listed = client.list_jobs(database="LAB", schema="JOBS", prefix="D_")
+        assert [each.name.name for each in listed] == ["D_1"]
+        assert listed.unreadable == ()
+
+
+def test_list_with_rows_that_cannot_be_read(client: SpcsClient, session: InMemorySession) -> None:
+    """Such a row is told beside the jobs, with its name if that can be told."""
+    rows = [job_row("D_1"), job_row("D_2", created_on="yesterday"), job_row(name=None)]
+    session.answer(LIST, rows)
+    listed = client.list_jobs(database="LAB", schema="JOBS", prefix="D_")
     assert [each.name.name for each in listed] == ["D_1"]
+    assert [each.name for each in listed.unreadable] == ["D_2", ""]
 
 
 def test_list_pages(client: SpcsClient, session: InMemorySession) -> None:
     """Ten thousand rows are followed by a question for the rest, from the last name on."""
     session.answer(LIST, [job_row(f"D_{n:05}") for n in range(10_000)], [job_row("D_LAST")])
-    listed = client.list(database="LAB", schema="JOBS", prefix="D_")
+    listed = client.list_jobs(database="LAB", schema="JOBS", prefix="D_")
     assert len(listed) == 10_001
     first, second = session.texts()
     assert "LIMIT" not in first
@@ -240,6 +255,40 @@ def test_instance_family(
         ],
     )
     assert client.instance_family(pool) == family
+
+
+@pytest.mark.parametrize(
+    ("spec", "found"),
+    [
+        pytest.param("spec: {containers: []}", {"spec": {"containers": []}}, id="yaml"),
+        pytest.param(None, {}, id="not-shown-to-this-role"),
+        pytest.param("", {}, id="empty"),
+    ],
+)
+def test_specification(
+    spec: str | None, found: dict, client: SpcsClient, session: InMemorySession
+) -> None:
+    """A job's specification is plain data, empty where the role does not see it."""
+    session.answer(DESCRIBE, [job_row(spec=spec)])
+    assert client.specification(name()) == found
+
+
+def test_specification_that_cannot_be_read(client: SpcsClient, session: InMemorySession) -> None:
+    """What is no mapping is an odd answer, whatever the parser makes of it."""
+    for spec in ("[", "- a", "text", "!!python/object:x {}", "\0"):
+        session.answer(DESCRIBE, [job_row(spec=spec)])
+        with pytest.raises(UnexpectedAnswer, match=r"the specification of LAB\.JOBS\.JOB_A"):
+            client.specification(name())
+
+
+def test_one_row_that_cannot_be_read(client: SpcsClient, session: InMemorySession) -> None:
+    """Where one thing was asked for, an answer that cannot be read is an error."""
+    session.answer(DESCRIBE, [job_row(created_on="yesterday")])
+    with pytest.raises(UnexpectedAnswer, match="a JobRecord of JOB_A could not be read"):
+        client.describe(name())
+    session.answer("SHOW SERVICE CONTAINERS", [container_row(), container_row(instance_id="x")])
+    with pytest.raises(UnexpectedAnswer, match="a ContainerRecord could not be read"):
+        client.containers(name())
 
 
 # Waiting
@@ -290,12 +339,39 @@ def test_wait_in_two_schemas(client: SpcsClient, session: InMemorySession) -> No
     assert len(session.asked) == 2
 
 
-@pytest.mark.parametrize("word", ["SUSPENDED", "HIBERNATING", "CANCELLING", "DELETING"])
-def test_wait_goes_on(word: str, client: SpcsClient, session: InMemorySession) -> None:
+def test_wait_goes_on(client: SpcsClient, session: InMemorySession) -> None:
     """A status that is not final, known or not, is waited through."""
-    session.answer(LIST, [job_row(status=word)], [job_row(status="CANCELLED")])
+    for word in ("SUSPENDED", "HIBERNATING", "CANCELLING", "DELETING"):
+        session.answer(LIST, [job_row(status=word)], [job_row(status="CANCELLED")])
+        [ended] = client.wait([name()])
+        assert ended.status is JobStatus.CANCELLED
+
+
+def test_wait_in_batches(client: SpcsClient, session: InMemorySession) -> None:
+    """Jobs that one look found ended come together."""
+    session.answer(
+        LIST,
+        [job_row("JOB_A", "DONE"), job_row("JOB_B", "DONE"), job_row("JOB_C")],
+        [job_row("JOB_C", "DONE")],
+    )
+    names = [name("JOB_A"), name("JOB_B"), name("JOB_C")]
+    ended = client.wait_in_batches(names)
+    assert [[each.name.name for each in batch] for batch in ended] == [
+        ["JOB_A", "JOB_B"],
+        ["JOB_C"],
+    ]
+
+
+def test_wait_for_a_job_that_cannot_be_read_for_a_while(session: InMemorySession) -> None:
+    """A job whose row cannot be read is there: it is looked at again, and that is told."""
+    bad = job_row(updated_on="yesterday")
+    session.answer(LIST, [job_row()], [bad], [job_row(status="DONE")])
+    session.answer(DESCRIBE, [bad])
+    told: list[SpcsError] = []
+    client = SpcsClient(session, on_retry=told.append, sleep=session.slept.append)
     [ended] = client.wait([name()])
-    assert ended.status is JobStatus.CANCELLED
+    assert ended.status is JobStatus.DONE
+    assert [type(each) for each in told] == [UnexpectedAnswer]
 
 
 def test_wait_for_a_job_that_is_dropped(client: SpcsClient, session: InMemorySession) -> None:
@@ -376,7 +452,26 @@ def test_history_of_a_name_used_again(client: SpcsClient, session: InMemorySessi
     ]
     session.answer(HISTORY, rows)
     [found] = client.history([job("JOB_A", created_on=at(20))]).values()
+    assert isinstance(found, HistoryRecord)
     assert found.query_id == "q20"
+
+
+def test_history_of_another_job_of_the_name(client: SpcsClient, session: InMemorySession) -> None:
+    """A row of another creation is no row of the job."""
+    session.answer(HISTORY, [history_row("JOB_A", created_time=at(10))])
+    assert client.history([job("JOB_A", created_on=at(20))]) == {}
+
+
+def test_history_that_cannot_be_read(client: SpcsClient, session: InMemorySession) -> None:
+    """A row that cannot be read is told for its job, unless another one is the job's."""
+    bad = history_row("JOB_A", id="seventeen")
+    session.answer(HISTORY, [bad, history_row("JOB_B")], [bad, history_row("JOB_A")])
+    jobs = [job("JOB_A"), job("JOB_B"), job("JOB_C")]
+    found = client.history(jobs)
+    assert isinstance(found[name("JOB_A")], Unreadable)
+    assert isinstance(found[name("JOB_B")], HistoryRecord)
+    assert name("JOB_C") not in found
+    assert isinstance(client.history(jobs)[name("JOB_A")], HistoryRecord)
 
 
 def test_history(client: SpcsClient, session: InMemorySession) -> None:
@@ -397,7 +492,9 @@ def test_history_of_a_name_used_twice(client: SpcsClient, session: InMemorySessi
     """Of several jobs that had one name, the newest is the one that is listed."""
     earlier = history_row(created_time=at(-3), status="FAILED", query_id="old")
     session.answer(HISTORY, [history_row(query_id="new"), earlier])
-    assert client.history([job()])[name()].query_id == "new"
+    found = client.history([job()])[name()]
+    assert isinstance(found, HistoryRecord)
+    assert found.query_id == "new"
 
 
 def test_history_of_names(client: SpcsClient, session: InMemorySession) -> None:
@@ -409,9 +506,20 @@ def test_history_of_names(client: SpcsClient, session: InMemorySession) -> None:
     ]
     session.answer(HISTORY, rows)
     found = client.history_of_names({name("JOB_A"), name("JOB_B")}, since=NOON)
-    assert [each.query_id for each in found[name("JOB_A")]] == ["first", "second"]
-    assert [each.query_id for each in found[name("JOB_B")]] == ["other"]
+    told = {
+        each.name: [row.query_id for row in rows if isinstance(row, HistoryRecord)]
+        for each, rows in found.items()
+    }
+    assert told == {"JOB_A": ["first", "second"], "JOB_B": ["other"]}
     assert client.history_of_names(set(), since=NOON) == {}
+
+
+def test_history_of_names_that_cannot_be_read(client: SpcsClient, session: InMemorySession) -> None:
+    """Rows that cannot be read come last, each with its own name."""
+    session.answer(HISTORY, [history_row("JOB_A", id="x"), history_row("JOB_A")])
+    found = client.history_of_names({name("JOB_A"), name("JOB_B")}, since=NOON)
+    assert [type(row) for row in found[name("JOB_A")]] == [HistoryRecord, Unreadable]
+    assert name("JOB_B") not in found
 
 
 def test_history_of_nothing(client: SpcsClient, session: InMemorySession) -> None:
@@ -426,8 +534,8 @@ def test_logs(client: SpcsClient, session: InMemorySession) -> None:
     session.answer(
         LOGS,
         [
-            log_row("JOB_A", "second", 2, lines=40, error_lines=3),
-            log_row("JOB_A", "first", 1, lines=40, error_lines=3),
+            log_row(0, "second", 2, lines=40, error_lines=3),
+            log_row(0, "first", 1, lines=40, error_lines=3),
         ],
     )
     log = client.logs(job(), last_lines=2)
@@ -448,11 +556,14 @@ def test_logs_of_many(client: SpcsClient, session: InMemorySession) -> None:
     """Logs are read fifty jobs a statement, and each line goes to its own job."""
 
     def answer(statement: Statement) -> list:
-        return [log_row(each.name.name, "hi") for each in jobs if each.name.sql in statement.text]
+        asked = [each for each in jobs if each.name.sql in statement.text]
+        return [log_row(place, f"hi {each.name}") for place, each in enumerate(asked)]
 
     jobs = [job(f"JOB_{n}X") for n in range(2 * LOG_BATCH + 1)]
     session.always(LOGS, answer)
-    assert set(client.logs_of_many(jobs)) == {each.name for each in jobs}
+    found = client.logs_of_many(jobs)
+    texts = {name: [line.text for line in log.lines] for name, log in found.items()}
+    assert texts == {each.name: [f"hi {each.name}"] for each in jobs}
     assert len(session.asked) == 3
 
 
@@ -473,7 +584,7 @@ def test_logs_beside_a_dropped_job(
         asked = [each.name.name for each in jobs if each.name.sql in statement.text]
         if dropped & set(asked):
             raise ObjectNotFound("gone")
-        return [log_row(each, "hi") for each in asked]
+        return [log_row(place, "hi") for place in range(len(asked))]
 
     jobs = [job(f"JOB_{n}X") for n in range(7)]
     session.always(LOGS, answer)
@@ -518,6 +629,13 @@ def test_node_logs_show_every_container(client: SpcsClient, session: InMemorySes
     assert "died of x" in [line.text for line in log.lines]
 
 
+def test_node_log_that_is_no_text(client: SpcsClient, session: InMemorySession) -> None:
+    """An answer that is not text is an odd one."""
+    session.answer(NODE_LOGS, [{"log": 7}])
+    with pytest.raises(UnexpectedAnswer, match="a text was expected, int came"):
+        client.node_logs(name(), [container()])
+
+
 def test_follow(client: SpcsClient, session: InMemorySession) -> None:
     """Following is one statement; no output is an empty text."""
     session.answer(NODE_LOGS, [{"log": "2026Z hi"}], [{"log": None}])
@@ -549,6 +667,13 @@ def test_table_facts(client: SpcsClient, session: InMemorySession) -> None:
     assert session.unused() == []
 
 
+def test_facts_that_are_not_given(client: SpcsClient, session: InMemorySession) -> None:
+    """A table without a number of rows is an odd answer that names it."""
+    session.answer("SELECT 'a.s.t'", [])
+    with pytest.raises(UnexpectedAnswer, match=r"no number of rows came for a\.s\.t"):
+        client.table_facts(["a.s.t"])
+
+
 def test_facts_of_no_tables(client: SpcsClient, session: InMemorySession) -> None:
     """Without tables nothing is asked, and no warehouse is woken."""
     assert client.table_facts([]) == {}
@@ -565,6 +690,20 @@ def test_cancel_and_drop(client: SpcsClient, session: InMemorySession) -> None:
     client.cancel(name())
     client.drop(name())
     assert session.unused() == []
+
+
+def test_cancel_many(client: SpcsClient, session: InMemorySession) -> None:
+    """Jobs that refuse to be cancelled are told with their reasons; the others are cancelled."""
+
+    def cancel(statement: Statement) -> list:
+        if "JOB_B" in statement.text:
+            raise NotPrivileged("no OPERATE")
+        return []
+
+    session.always("CALL", cancel)
+    refused = client.cancel_many([name("JOB_A"), name("JOB_B"), name("JOB_C")])
+    assert {each: type(error) for each, error in refused.items()} == {name("JOB_B"): NotPrivileged}
+    assert len(session.asked) == 3
 
 
 def test_close(session: InMemorySession) -> None:
@@ -611,7 +750,7 @@ def test_patience(session: InMemorySession) -> None:
     told: list[SpcsError] = []
     session.answer(DESCRIBE, *broke, [job_row()])
     patient = SpcsClient(
-        session, patience_seconds=600, on_retry=told.append, sleep=session.slept.append
+        session, retry_timeout_seconds=600, on_retry=told.append, sleep=session.slept.append
     )
     assert patient.describe(name()).name == name()
     assert (max(session.slept), told) == (15.0, broke)
@@ -621,7 +760,7 @@ def test_interrupt_is_not_held_up(session: InMemorySession) -> None:
     """Whoever interrupts work on several threads does not wait until an outage is over."""
     session.always(DESCRIBE, ConnectionFailed("broke"))
     meeting = threading.Barrier(2)
-    patient = SpcsClient(session, patience_seconds=3600)
+    patient = SpcsClient(session, retry_timeout_seconds=3600)
 
     def look(each: JobName) -> None:
         if each.name == "STOP":
@@ -631,7 +770,7 @@ def test_interrupt_is_not_held_up(session: InMemorySession) -> None:
         patient.describe(each)
 
     with pytest.raises(KeyboardInterrupt):
-        patient.concurrently(look, [name("STOP"), name("JOB_A")], at_once=2)
+        patient.concurrently(look, [name("STOP"), name("JOB_A")], max_concurrent=2)
 
 
 def test_names_without_a_place(client: SpcsClient, session: InMemorySession) -> None:
@@ -645,5 +784,5 @@ def test_one_attempt_is_one(session: InMemorySession) -> None:
     """A client that is told to try once does not send a statement again."""
     session.always(LIST, ConnectionFailed("broken"))
     with pytest.raises(ConnectionFailed):
-        SpcsClient(session, patience_seconds=0).list(database="LAB", schema="JOBS")
+        SpcsClient(session, retry_timeout_seconds=0).list_jobs(database="LAB", schema="JOBS")
     assert len(session.asked) == 1

@@ -8,8 +8,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dagster_spcs.jobs.identity import MAX_COMMENT, JobIdentity
+from dagster_spcs.spcs.unreadable import Unreadable
 
-from .samples import ANY_TEXT, AWKWARD_TEXT, NOON, at, identity
+from .samples import ANY_TEXT, AWKWARD_TEXT, NOON, STORED_TEXT, at, identity
 
 MOMENTS = st.datetimes(
     min_value=datetime(1990, 1, 1),
@@ -18,19 +19,24 @@ MOMENTS = st.datetimes(
 )
 IDENTITIES = st.builds(
     lambda **fields: JobIdentity(**fields),  # else what is required is drawn by its alias, too
-    asset=st.lists(AWKWARD_TEXT, min_size=1, max_size=3).map(tuple),
-    partition=st.none() | ANY_TEXT | AWKWARD_TEXT,
+    asset=st.lists(STORED_TEXT, min_size=1, max_size=3).map(tuple),
+    partition=st.none() | STORED_TEXT,
     run_id=st.uuids().map(str),
     attempt=st.integers(0, 10_000),
     blocking=st.booleans(),
     submitted=MOMENTS,
     deadline=st.none() | MOMENTS,
+    deployment=st.none() | STORED_TEXT,
+    resource_key=st.none() | STORED_TEXT,
+    pipes=st.booleans(),
+    batch=st.booleans(),
+    call=st.none() | STORED_TEXT,
     note=st.none() | AWKWARD_TEXT,
 )
 
 
 @given(IDENTITIES)
-@example(identity(asset=("a/b", 'c"d', "$$", "\\"), partition="\0", note="'"))
+@example(identity(asset=("a/b", 'c"d', "$$", "\\"), partition="\x1b", note="'"))
 def test_reads_back(original: JobIdentity) -> None:
     """Any identity that fits in a comment is read back whole; NUL is not in the comment's text."""
     try:
@@ -41,7 +47,7 @@ def test_reads_back(original: JobIdentity) -> None:
     assert "\0" not in comment
     assert len(comment) <= MAX_COMMENT
     back = JobIdentity.from_comment(comment)
-    assert back is not None
+    assert isinstance(back, JobIdentity)
     if back.note == original.note:
         assert back == original
     else:
@@ -49,13 +55,23 @@ def test_reads_back(original: JobIdentity) -> None:
         assert (original.note or "").startswith(back.note or "")
 
 
-@pytest.mark.parametrize("moment", ["2026-01-01T00:00:00", "0001-01-01T00:00:00Z"])
-def test_impossible_time(moment: str) -> None:
-    """A comment that tells a time nobody could have written is another tool's."""
+def test_impossible_time() -> None:
+    """A time that nobody could have written cannot be read, nor calculated with."""
     written = json.loads(identity().to_comment())
     assert JobIdentity.from_comment(json.dumps(written)) == identity()
-    for key in ("t", "d"):
-        assert JobIdentity.from_comment(json.dumps({**written, key: moment})) is None
+    for moment in ("2026-01-01T00:00:00", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"):
+        for key in ("t", "d"):
+            told = JobIdentity.from_comment(json.dumps({**written, key: moment}))
+            assert isinstance(told, Unreadable)
+
+
+def test_time_of_another_zone() -> None:
+    """It is the same moment, and told in UTC."""
+    written = json.loads(identity().to_comment())
+    told = JobIdentity.from_comment(json.dumps({**written, "t": "2026-01-01T14:00:00+02:00"}))
+    assert told == identity()
+    assert isinstance(told, JobIdentity)
+    assert told.submitted.tzinfo is timezone.utc
 
 
 def test_comment_as_written() -> None:
@@ -71,12 +87,23 @@ def test_comment_as_written() -> None:
         "b": False,
         "m": False,
         "q": False,
-        "h": False,
         "t": "2026-01-01T12:00:00Z",
         "d": "2026-01-01T12:30:00Z",
         "c": "nightly",
     }
     assert ": " not in written
+    rest = identity(deployment="DAGSTER", resource_key="spcs", call="1/x").to_comment()
+    told = json.loads(rest)
+    assert (told["x"], told["s"], told["o"]) == ("DAGSTER", "spcs", "1/x")
+
+
+def test_comment_of_an_earlier_release() -> None:
+    """What the first release wrote is read: a job may have been started by it."""
+    comment = (
+        '{"k":"dagster-spcs","v":1,"a":["daily","scores"],"r":"run-1","n":0,"b":false,"m":false,'
+        '"q":false,"h":false,"t":"2026-01-01T12:00:00Z"}'
+    )
+    assert JobIdentity.from_comment(comment) == identity()
 
 
 @pytest.mark.parametrize(
@@ -95,7 +122,7 @@ def test_long_note_is_cut(character: str) -> None:
     comment = original.to_comment()
     assert len(comment) <= MAX_COMMENT
     back = JobIdentity.from_comment(comment)
-    assert back is not None
+    assert isinstance(back, JobIdentity)
     assert back.model_copy(update={"note": None}) == original.model_copy(update={"note": None})
     assert set(back.note or character) == {character}
 
@@ -111,27 +138,32 @@ def test_too_long_without_a_note() -> None:
         identity(asset=("x" * MAX_COMMENT,), note="gone by then").to_comment()
 
 
+def test_other_comments_are_not_ours() -> None:
+    """A comment that does not name us is nobody's."""
+    others = identity().to_comment().replace('"k":"dagster', '"k":"other')
+    named = ("about dagster-spcs", '"dagster-spcs"', '["dagster-spcs"]', '{"by": "dagster-spcs"}')
+    for comment in (None, "", "made by hand", '{"k": "other"}', others, *named):
+        assert JobIdentity.from_comment(comment) is None
+
+
 @pytest.mark.parametrize(
     "comment",
     [
-        pytest.param(None, id="none"),
-        pytest.param("", id="empty"),
-        pytest.param("made by hand", id="text"),
-        pytest.param("about dagster-spcs", id="text-that-names-us"),
-        pytest.param('"dagster-spcs"', id="json-text"),
-        pytest.param('["dagster-spcs"]', id="json-list"),
         pytest.param('{"k":"dagster-spcs"', id="json-cut-off"),
         pytest.param('{"k":"dagster-spcs","v":1}', id="fields-missing"),
         pytest.param(
             identity().to_comment().replace('"v":1', '"v":2'), id="version-not-known-here"
         ),
-        pytest.param(identity().to_comment().replace('"k":"dagster', '"k":"other'), id="kind"),
         pytest.param(identity().to_comment().replace("12:00", "noon"), id="no-time"),
+        pytest.param(identity().to_comment().replace('"n":0', '"n":-1'), id="no-attempt"),
     ],
 )
-def test_other_comments_are_not_ours(comment: str | None) -> None:
-    """Anything but an identity of a known version is nobody's."""
-    assert JobIdentity.from_comment(comment) is None
+def test_comments_that_name_us_and_cannot_be_read(comment: str) -> None:
+    """What may be an identity is told with a reason: its job is not taken for somebody else's."""
+    told = JobIdentity.from_comment(comment)
+    assert isinstance(told, Unreadable)
+    assert told.reason
+    assert "\n" not in str(told)
 
 
 @given(ANY_TEXT | AWKWARD_TEXT)
@@ -139,6 +171,12 @@ def test_no_comment_fails(comment: str) -> None:
     """Whatever somebody wrote into a comment, reading it does not fail."""
     assert JobIdentity.from_comment(comment) is None
     assert JobIdentity.from_comment(f"dagster-spcs {comment}") is None
+
+
+def test_observed() -> None:
+    """A job without a run is one that others started."""
+    assert identity(run_id="").is_observed
+    assert not identity().is_observed
 
 
 def test_later_fields_are_skipped() -> None:

@@ -23,6 +23,8 @@ from .samples import request
         pytest.param({"tags": {"db.sc.team": "x" * 256}}, id="longest-tag"),
         pytest.param({"timeout": 90}, id="timeout-in-seconds"),
         pytest.param({"comment": "it's $$ \\"}, id="any-comment"),
+        pytest.param({"name": "nightly_Report_2"}, id="stem"),
+        pytest.param({"name": "2nd"}, id="stem-with-a-digit-first"),
     ],
 )
 def test_request_takes(fields: dict[str, Any]) -> None:
@@ -48,6 +50,12 @@ def test_request_takes(fields: dict[str, Any]) -> None:
         pytest.param({"tags": {"team": "x" * 257}}, "longer than 256", id="long-tag"),
         pytest.param({"timeout": timedelta(0)}, "longer than nothing", id="no-time"),
         pytest.param({"timeout": timedelta(seconds=-1)}, "longer than nothing", id="time-past"),
+        pytest.param({"name": ""}, "readable stem", id="empty-stem"),
+        pytest.param({"name": "__"}, "readable stem", id="nothing-readable"),
+        pytest.param({"name": "jobs.nightly"}, "readable stem", id="stem-in-a-schema"),
+        pytest.param({"name": "night-ly"}, "readable stem", id="stem-with-a-dash"),
+        pytest.param({"name": "nightly\n"}, "readable stem", id="stem-with-a-newline"),
+        pytest.param({"name": "n\u00e4chtlich"}, "readable stem", id="stem-that-is-no-ascii"),
         pytest.param({"pool": "x"}, "Extra inputs", id="unknown-field"),
     ],
 )

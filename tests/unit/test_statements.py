@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 
 from dagster_spcs.spcs import statements
 from dagster_spcs.spcs.names import JobName
+from dagster_spcs.spcs.records import JobRecord, read_row
 from dagster_spcs.spcs.request import SpecTemplate, StageFile
 from dagster_spcs.spcs.statements import Statement
 from dagster_spcs.spec import Container, ServiceSpec
 
-from .samples import AWKWARD_TEXT, NOON, name, request
-from .test_sqltext import read_literal
+from .samples import AWKWARD_TEXT, NOON, job_row, name, request
+from .test_sql_text import read_literal
 
 JOB = '"LAB"."JOBS".JOB_A'
 
@@ -192,7 +193,19 @@ def test_specification_reads_back(env: dict[str, str], args: list[str]) -> None:
 )
 def test_needs_no_warehouse(statement: Statement, text: str) -> None:
     """What only asks for metadata is this text and runs without a warehouse."""
-    assert statement == Statement(text, needs_warehouse=False)
+    assert (statement.text, statement.needs_warehouse) == (text, False)
+
+
+def test_a_listing_reads_what_a_record_needs() -> None:
+    """A job is read from the columns that are kept of ten thousand rows, and needs all of them."""
+    statement = statements.show_job_services(database="L", schema="J", prefix="")
+    row = job_row(comment="hello", query_warehouse="WH", target_instances=3)
+    assert statement.columns < set(row)
+    kept = {column: value for column, value in row.items() if column in statement.columns}
+    assert JobRecord.from_row(kept) == JobRecord.from_row(row)
+    for column in statement.columns:
+        fewer = {each: value for each, value in kept.items() if each != column}
+        assert read_row(JobRecord.from_row, fewer) != JobRecord.from_row(row)
 
 
 def test_job_history() -> None:
@@ -225,14 +238,13 @@ def test_moments_are_sent_in_utc() -> None:
 
 
 def test_service_logs() -> None:
-    """Logs of several jobs are one query, each part with its own job's name."""
+    """Logs of several jobs are one query, each part with the place of its job."""
     statement = statements.service_logs([name("JOB_A"), name("JOB_B")], since=NOON, last_lines=20)
     assert statement.needs_warehouse
     assert statement.text.count("UNION ALL") == 1
-    for bare in ("JOB_A", "JOB_B"):
-        assert f'SELECT \'"LAB"."JOBS".{bare}\' AS JOB' in statement.text
+    for selected, bare in (("0 AS JOB, *", "JOB_A"), ("1, *", "JOB_B")):
         assert (
-            f'TABLE("LAB"."JOBS".{bare}!SPCS_GET_LOGS(START_TIME =>'
+            f'SELECT {selected} FROM TABLE("LAB"."JOBS".{bare}!SPCS_GET_LOGS(START_TIME =>'
             " TO_TIMESTAMP_LTZ('2026-01-01 12:00:00.000000 +0000')))"
         ) in statement.text
 
@@ -249,20 +261,12 @@ def test_odd_places_stay_names(database: str, schema: str) -> None:
     assert JobName.parse(read_literal(written)) == job
 
 
-@pytest.mark.parametrize(
-    "pool",
-    [
-        pytest.param("POOL", id="plain"),
-        pytest.param("CPU_S", id="underscore"),
-        pytest.param("my pool", id="blank"),
-        pytest.param("it's%", id="quote-and-wildcard"),
-    ],
-)
-def test_show_compute_pools(pool: str) -> None:
+def test_show_compute_pools() -> None:
     """A pool is found by the name that the account's own rows give it, the stored form."""
-    text = statements.show_compute_pools(pool).text
-    pattern = read_literal(text.removeprefix("SHOW COMPUTE POOLS LIKE "))
-    assert pattern.replace("\\", "") == pool
+    for pool in ("POOL", "CPU_S", "my pool", "it's%"):
+        text = statements.show_compute_pools(pool).text
+        pattern = read_literal(text.removeprefix("SHOW COMPUTE POOLS LIKE "))
+        assert pattern.replace("\\", "") == pool
 
 
 def test_count_rows() -> None:

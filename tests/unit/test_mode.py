@@ -3,29 +3,31 @@
 import dagster as dg
 import pytest
 
-from dagster_spcs.run.mode import Decision, Mode, decide, decide_for_run
+from dagster_spcs.run.mode import Mode, RunMode, choose_mode, mode_for_run
 
 
 @pytest.mark.parametrize(
-    ("mode", "waiting", "backfill", "blocking", "reason"),
+    ("mode", "waiting", "backfill", "blocking", "feeds_run", "reason"),
     [
-        pytest.param("auto", [], False, False, "nothing in this run waits", id="auto"),
-        pytest.param("auto", ["b", "c"], False, True, "also builds b, c from", id="auto-child"),
-        pytest.param("auto", [], True, True, "backfill", id="auto-backfill"),
-        pytest.param("deferred", ["b"], True, False, "deferred", id="deferred-always"),
-        pytest.param("blocking", [], False, True, "blocking", id="blocking-always"),
+        pytest.param("auto", [], False, False, False, "nothing in this run waits", id="auto"),
+        pytest.param("auto", ["b", "c"], False, True, True, "also builds b, c from", id="child"),
+        pytest.param("auto", [], True, True, False, "backfill", id="backfill"),
+        pytest.param("auto", ["b"], True, True, True, "also builds b from", id="both"),
+        pytest.param("deferred", ["b"], True, False, False, "deferred", id="deferred-always"),
+        pytest.param("blocking", [], False, True, False, "blocking", id="blocking-always"),
+        pytest.param("blocking", ["b"], False, True, True, "blocking", id="blocking-with-a-child"),
     ],
 )
-def test_decide(
-    mode: Mode, waiting: list[str], backfill: bool, blocking: bool, reason: str
+def test_choose_mode(
+    mode: Mode, waiting: list[str], backfill: bool, blocking: bool, feeds_run: bool, reason: str
 ) -> None:
     """A mode that is not ``auto`` decides alone; ``auto`` waits when something would be lost."""
-    decision = decide(mode, waiting_assets=waiting, in_backfill=backfill)
-    assert decision.blocking is blocking
-    assert reason in decision.reason
+    chosen = choose_mode(mode, waiting_assets=waiting, in_backfill=backfill)
+    assert (chosen.blocking, chosen.feeds_run) == (blocking, feeds_run)
+    assert reason in chosen.reason
 
 
-decisions: list[Decision] = []
+chosen_modes: list[RunMode] = []
 
 
 @dg.asset
@@ -36,7 +38,7 @@ def upstream() -> None:
 @dg.asset(deps=[upstream])
 def scores(context: dg.AssetExecutionContext) -> None:
     """The asset that decides."""
-    decisions.append(decide_for_run(context, "auto"))
+    chosen_modes.append(mode_for_run(context, "auto"))
 
 
 @dg.asset(deps=[scores])
@@ -59,12 +61,12 @@ def mail() -> None:
         pytest.param(["scores"], {"dagster/backfill": "x"}, True, "backfill", id="backfill"),
     ],
 )
-def test_decide_for_run(
+def test_mode_for_run(
     selected: list[str], tags: dict[str, str], blocking: bool, reason: str
 ) -> None:
     """In a run, what waits is a child of the asset that the run selects as well."""
-    decisions.clear()
+    chosen_modes.clear()
     dg.materialize([upstream, scores, report, mail], selection=selected, tags=tags)
-    [decision] = decisions
-    assert decision.blocking is blocking
-    assert reason in decision.reason
+    [chosen] = chosen_modes
+    assert chosen.blocking is blocking
+    assert reason in chosen.reason

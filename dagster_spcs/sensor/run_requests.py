@@ -5,14 +5,14 @@ from typing import Any
 
 import dagster as dg
 
-from dagster_spcs.event_log import events
-from dagster_spcs.jobs.gather import JobReport
-from dagster_spcs.jobs.identity import JobIdentity
+from dagster_spcs.event_log import keys
 from dagster_spcs.jobs.log_text import plain
+from dagster_spcs.jobs.report import JobReport
 from dagster_spcs.sensor.retries import Retry
 
 _SHOWN_LOG_BYTES = 4_000
 _OF_DAGSTER = ("dagster/", ".dagster/")
+"""Tags that Dagster writes itself."""
 
 
 def retry_request(
@@ -35,24 +35,28 @@ def retry_request(
         partition_key=retry.partition,
         run_config={"ops": {op_name: ops[op_name]}} if op_name in ops else None,
         tags={
-            **{key: tags[key] for key in tags if not key.startswith(_OF_DAGSTER)},
-            events.ATTEMPT_TAG: str(retry.attempt),
+            **{key: tags[key] for key in tags if _is_handed_on(key)},
+            keys.ATTEMPT_TAG: str(retry.attempt),
         },
     )
 
 
-def failure_request(report: JobReport, identity: JobIdentity) -> dg.RunRequest:
+def _is_handed_on(tag: str) -> bool:
+    return tag != keys.SEEN_ALIVE_TAG and not tag.startswith(_OF_DAGSTER)
+
+
+def failure_request(report: JobReport) -> dg.RunRequest:
     """Return a run that fails with the job's failure as its text."""
     shown = plain(report.log.lines, _SHOWN_LOG_BYTES)
     return dg.RunRequest(
-        run_key=f"failure of {report.job.name.name} {report.job.created_on.timestamp():.6f}",
+        run_key=f"failure of {report.job.name.name} {report.job.record.created_on.timestamp():.6f}",
         job_name=FAILURE_JOB.name,
         run_config={
             "ops": {
                 _fail_with_text.name: {
                     "config": {
-                        "asset": "/".join(identity.asset),
-                        "text": f"{events.failure_text(report)}\n{shown}".rstrip(),
+                        "asset": "/".join(report.job.asset_key),
+                        "text": f"{report.failure}\n{shown}".rstrip(),
                     }
                 }
             }
@@ -83,6 +87,6 @@ def _failure_job() -> None:
 FAILURE_JOB = _failure_job
 RETRY_JOB = dg.define_asset_job(
     "spcs_retry",
-    selection=dg.AssetSelection.tag(events.JOB_ASSET, "true"),
+    selection=dg.AssetSelection.tag(keys.JOB_ASSET, "true"),
     description="Another attempt of an asset whose job failed.",
 )

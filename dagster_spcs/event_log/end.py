@@ -1,0 +1,159 @@
+"""That a job ended: its events, written and read.
+
+The event of the job's own comes first: a materialization after a success, an observation after any
+other end. It alone tells that the job was recorded. The evaluations of the asset's checks follow,
+so that they are counted towards the materialization they belong to.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import dagster as dg
+
+from dagster_spcs.event_log import keys
+from dagster_spcs.event_log.container_reports import ContainerReports, container_reports
+from dagster_spcs.event_log.entries import moment_of, text_of
+from dagster_spcs.event_log.job_metadata import Metadata, job_metadata
+from dagster_spcs.jobs import log_text
+from dagster_spcs.jobs.report import TIMED_OUT, JobReport
+from dagster_spcs.jobs.tracked_job import JobKey
+from dagster_spcs.spcs.status import JobStatus
+from dagster_spcs.spcs.unreadable import Unreadable, read_safely
+
+OwnEvent = dg.AssetMaterialization | dg.AssetObservation
+Event = OwnEvent | dg.AssetCheckEvaluation
+_CHECK_LOG_BYTES = 4_000
+
+
+@dataclass(frozen=True)
+class JobEnd:
+    """What the event log tells of a job's end, or of the end of one partition of a batch."""
+
+    at: datetime
+    """When the event was stored, by Dagster's clock."""
+    key: JobKey
+    partition: str | None
+    status: str
+    """Snowflake's word, or TIMED_OUT."""
+    created: datetime
+    """When the account created the job, by its own clock."""
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the job ended well."""
+        return self.status == JobStatus.DONE.value
+
+    @property
+    def timed_out(self) -> bool:
+        """Whether its own deadline ended the job."""
+        return self.status == TIMED_OUT
+
+
+@dataclass(frozen=True)
+class EndEvents:
+    """The events of one report, before they are stored."""
+
+    own: OwnEvent
+    verdict: dg.AssetCheckEvaluation
+    """Of the asset's own check, ``spcs_job``."""
+    reported: tuple[dg.AssetCheckEvaluation, ...]
+    """Of the checks that the containers reported."""
+    data_version: str | None
+
+
+def end_events(report: JobReport, *, account: str | None) -> EndEvents:
+    """Return the events of a finished job, or of one partition of a batch.
+
+    Args:
+        report: with its final verdict.
+        account: the account's name where it is known, for a link.
+    """
+    asset_key = dg.AssetKey(list(report.job.asset_key))
+    said = container_reports(report.messages, asset_key)
+    metadata = job_metadata(report, said, account=account)
+    tags = {keys.JOB_TAG: report.job.name.name, keys.STATUS_TAG: report.status_text}
+    return EndEvents(
+        own=_own_event(report, asset_key, metadata, tags, said),
+        verdict=verdict(report),
+        reported=said.checks,
+        data_version=said.data_version,
+    )
+
+
+def _own_event(
+    report: JobReport,
+    asset_key: dg.AssetKey,
+    metadata: Metadata,
+    tags: dict[str, str],
+    said: ContainerReports,
+) -> OwnEvent:
+    if said.data_version is not None:
+        tags = {**tags, keys.DATA_VERSION_TAG: said.data_version}
+    if report.job.identity.batch and report.job.partition is None:
+        # A materialization of no partition would be wrong.
+        return dg.AssetObservation(
+            asset_key,
+            description=f"{report.failure}; which partitions it made could not be read",
+            metadata=metadata,
+            tags=tags,
+        )
+    if report.succeeded:
+        return dg.AssetMaterialization(
+            asset_key, partition=report.job.partition, metadata=metadata, tags=tags
+        )
+    return dg.AssetObservation(
+        asset_key,
+        partition=report.job.partition,
+        description=report.failure,
+        metadata=metadata,
+        tags=tags,
+    )
+
+
+def verdict(report: JobReport) -> dg.AssetCheckEvaluation:
+    """Return the verdict of the asset's own check on a finished job."""
+    metadata: Metadata = {
+        keys.JOB_NAME: str(report.job.name),
+        keys.STATUS: report.status_text,
+    }
+    if not report.succeeded:
+        text = log_text.markdown(report.log.lines, _CHECK_LOG_BYTES)
+        metadata[keys.LOG] = dg.MetadataValue.md(text)
+    return dg.AssetCheckEvaluation(
+        asset_key=dg.AssetKey(list(report.job.asset_key)),
+        check_name=keys.CHECK_NAME,
+        passed=report.succeeded,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description=(f"Job {report.job.name} ended DONE" if report.succeeded else report.failure),
+        metadata=metadata,
+    )
+
+
+def check_result(evaluation: dg.AssetCheckEvaluation) -> dg.AssetCheckResult:
+    """Return the same verdict for a run that waited for the job itself."""
+    return dg.AssetCheckResult(
+        asset_key=evaluation.asset_key,
+        check_name=evaluation.check_name,
+        passed=evaluation.passed,
+        severity=evaluation.severity,
+        description=evaluation.description,
+        metadata=evaluation.metadata,
+    )
+
+
+def read_end(at: datetime, event: OwnEvent) -> JobEnd | Unreadable | None:
+    """Return what an event tells of a job's end, None if it tells of none; never raises."""
+    return read_safely("an event that a job ended", _read, at, event)
+
+
+def _read(at: datetime, event: OwnEvent) -> JobEnd | None:
+    metadata = event.metadata
+    if not {keys.JOB_NAME, keys.CREATED} <= metadata.keys():
+        return None
+    return JobEnd(
+        at=at,
+        key=JobKey(text_of(metadata, keys.JOB_NAME), moment_of(metadata, keys.SUBMITTED)),
+        partition=event.partition,
+        status=text_of(metadata, keys.STATUS),
+        created=moment_of(metadata, keys.CREATED),
+    )

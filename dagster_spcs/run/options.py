@@ -1,0 +1,30 @@
+"""What the steps of one definition have in common."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+
+from dagster_spcs.run.mode import Mode
+from dagster_spcs.run.overlap import Overlap
+
+
+@dataclass(frozen=True)
+class StepOptions:
+    """The options of a job asset, as its step needs them."""
+
+    build: Callable[[Any, Mapping[str, Any]], Mapping[dg.AssetKey, object]]
+    """From context and the step's other arguments to the request of each asset."""
+    result_tables: Mapping[dg.AssetKey, str | None]
+    """The assets the step can make, and the table of each that names one."""
+    compute_pool: str | None
+    """Of requests that name none."""
+    mode: Mode
+    overlap: Overlap
+    pipes: bool
+    """Whether the containers are asked to speak Dagster Pipes."""
+    resource_key: str
+    """Under which the ``SpcsJobResource`` is bound."""
+    batch: bool = False
+    """Whether a run over several partitions is one job."""

@@ -1,0 +1,87 @@
+"""What to do about jobs of other runs that are in flight for the same asset and partition."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from dagster_spcs.jobs.identity import JobIdentity
+from dagster_spcs.jobs.submission import Place, PlannedJob
+from dagster_spcs.jobs.tracked_job import TrackedJob
+from dagster_spcs.spcs.client import SpcsClient
+from dagster_spcs.spcs.job_errors import JobTimedOut
+from dagster_spcs.spcs.status import JobStatus
+
+Overlap = Literal["skip", "allow", "cancel_previous"]
+_CANCELLED_WITHIN_SECONDS = 60.0
+"""An older job's grace is 30 seconds (page "Working with services")."""
+
+
+@dataclass(frozen=True)
+class Overlapping:
+    """A planned job, and the jobs of other runs that are in flight for the same."""
+
+    planned: PlannedJob
+    others: tuple[TrackedJob, ...]
+
+    @property
+    def names(self) -> str:
+        """The names of the others."""
+        return ", ".join(str(job.name) for job in self.others)
+
+
+def find_overlapping(
+    client: SpcsClient, place: Place, planned: Sequence[PlannedJob]
+) -> list[Overlapping]:
+    """Return, for each planned job in order, what other runs have in flight for the same.
+
+    The same is the same asset and partition. All jobs of the place are listed, in one statement,
+    because a name of the user's own may stand in place of the asset's.
+    """
+    listed = client.list_jobs(
+        database=place.database, schema=place.schema, prefix=f"{place.prefix}_"
+    )
+    in_flight: dict[tuple[str, ...], list[TrackedJob]] = {}
+    for record in listed:
+        identity = JobIdentity.from_comment(record.comment)
+        # Prefixes of deployments may begin alike.
+        if isinstance(identity, JobIdentity) and identity.deployment in (None, place.prefix):
+            job = TrackedJob(record, identity)
+            if not job.is_over:
+                in_flight.setdefault(job.asset_key, []).append(job)
+    return [
+        Overlapping(
+            each,
+            tuple(
+                job
+                for job in in_flight.get(each.asset, ())
+                if job.identity.run_id != each.run_id
+                # The comment of a batch cannot list its partitions: it counts as being for all.
+                and (job.identity.batch or each.partitions or job.partition == each.partition)
+            ),
+        )
+        for each in planned
+    ]
+
+
+def cancel_and_wait(
+    client: SpcsClient,
+    jobs: Sequence[TrackedJob],
+    *,
+    poll_seconds: float,
+    say: Callable[[str], None],
+    warn: Callable[[str], None],
+) -> None:
+    """Cancel older jobs and wait for their end, so that two never write one table."""
+    for job in jobs:
+        say(f"Cancelling {job.name}, in flight for the same asset and partition.")
+        if job.status is not JobStatus.CANCELLING:
+            client.cancel(job.name)
+    try:
+        for _ in client.wait(
+            [job.name for job in jobs],
+            poll_seconds=min(1.0, poll_seconds),
+            timeout_seconds=_CANCELLED_WITHIN_SECONDS,
+        ):
+            pass
+    except JobTimedOut as error:
+        warn(f"Cancelled, and not ended yet: {error}")
