@@ -1,9 +1,8 @@
 """The job that is followed: what Snowflake lists, with the identity from its comment."""
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import cached_property
 from typing import NamedTuple
 
 from dagster_spcs.jobs.identity import JobIdentity
@@ -40,16 +39,15 @@ class TrackedJob:
 
     record: JobRecord
     identity: JobIdentity
+    key: JobKey = field(init=False, repr=False, compare=False)
+    """What tells this job from every other one; computed once."""
+    digest: bytes = field(init=False, repr=False, compare=False)
+    """The key in six bytes."""
 
-    @cached_property
-    def key(self) -> JobKey:
-        """What tells this job from every other one."""
-        return JobKey(str(self.record.name), self.identity.submitted)
-
-    @cached_property
-    def digest(self) -> bytes:
-        """The key in six bytes, computed once."""
-        return self.key.digest
+    def __post_init__(self) -> None:
+        key = JobKey(str(self.record.name), self.identity.submitted)
+        object.__setattr__(self, "key", key)
+        object.__setattr__(self, "digest", key.digest)
 
     @property
     def name(self) -> JobName:

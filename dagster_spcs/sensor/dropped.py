@@ -104,6 +104,8 @@ class DroppedJobs:
         what follows them may not have been requested.
         """
         searched = self._searched(opened)
+        if not searched:
+            return []
         found = self._search(searched, listed)
         wanted = [
             start

@@ -49,7 +49,7 @@ class Automation:
 
         ``at`` is what the conditions take for the time of day; events keep their own.
         """
-        definitions = self._location._definitions
+        definitions = self._location.definitions
         result = dg.evaluate_automation_conditions(
             definitions,
             self._location.instance,
