@@ -4,6 +4,7 @@ An event belongs to a job by the job's key: its name, and when it was submitted.
 is kept aside with its reason; it is nobody's start and nobody's end.
 """
 
+import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
@@ -54,6 +55,14 @@ class Page:
     def of(self, key: JobKey) -> Entry:
         """Return what the log says of one job."""
         return self.entries.get(key, NOTHING)
+
+    def warn(self, asset: str, log: logging.Logger) -> None:
+        """Tell a log which of the asset's events could not be read, if any."""
+        if self.unreadable:
+            log.warning(
+                f"{len(self.unreadable)} events of asset {asset} are skipped, for example:"
+                f" {self.unreadable[0]}"
+            )
 
 
 class Ledger:

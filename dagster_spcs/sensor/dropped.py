@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 import dagster as dg
 
 from dagster_spcs.errors import FunctionUnavailable, NotAnswered, ObjectNotFound
-from dagster_spcs.event_log.ledger import Entry, Ledger, Page
+from dagster_spcs.event_log.ledger import Entry, Ledger
 from dagster_spcs.event_log.start import JobStart
 from dagster_spcs.jobs.gather import MetadataSource
 from dagster_spcs.jobs.history_rows import match_rows
@@ -176,7 +176,7 @@ class DroppedJobs:
         page = self._ledger.read_starts(key, read_since)
         if any(self._unlisted(entry, listed) is not None for entry in page.entries.values()):
             page = self._ledger.read(key, read_since)
-            self._tell_unreadable(key, page)
+            page.warn(asset_text(key), self._log)
         for entry in page.entries.values():
             yield entry, self._unlisted(entry, listed)
 
@@ -193,13 +193,6 @@ class DroppedJobs:
             and start.name.name not in listed.unreadable_names
         )
         return start if is_unlisted else None
-
-    def _tell_unreadable(self, key: AssetKey, page: Page) -> None:
-        if page.unreadable:
-            self._log.warning(
-                f"{len(page.unreadable)} events of asset {asset_text(key)} are skipped, for"
-                f" example: {page.unreadable[0]}"
-            )
 
     def _is_left(self, start: JobStart) -> bool:
         identity = start.identity
@@ -249,11 +242,11 @@ class DroppedJobs:
         known = {}
         for start in gone:
             row = matched.get(start.key)
-            is_row = isinstance(row, HistoryRecord)
+            found = row if isinstance(row, HistoryRecord) else None
             known[start.key] = Gone(
                 start.at,
-                row=row if isinstance(row, HistoryRecord) else None,
-                row_may_come=has_history and not is_row,
+                row=found,
+                row_may_come=has_history and found is None,
                 note=f"history: {row}" if isinstance(row, Unreadable) else note,
             )
         return known

@@ -96,9 +96,5 @@ class FactFinder:
 
     def _read(self, key: AssetKey, since: datetime, partitions: Iterable[str | None]) -> Page:
         page = self._ledger.read(key, since, set(partitions))
-        if page.unreadable:
-            self._log.warning(
-                f"{len(page.unreadable)} events of asset {asset_text(key)} are skipped, for"
-                f" example: {page.unreadable[0]}"
-            )
+        page.warn(asset_text(key), self._log)
         return page
