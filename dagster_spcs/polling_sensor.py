@@ -11,6 +11,7 @@ from dagster_spcs.sensor.cursor import read_cursor
 from dagster_spcs.sensor.observed import ObservedJobs
 from dagster_spcs.sensor.run_requests import FAILURE_JOB, RETRY_JOB
 from dagster_spcs.sensor.tick import Tick, TickOptions
+from dagster_spcs.spcs.collector import paused_collector
 
 
 def build_spcs_polling_sensor(
@@ -75,7 +76,7 @@ def build_spcs_polling_sensor(
             observed=observed,
         )
         # One attempt: a tick has little time, and the next one is the repetition.
-        with resource.get_client(retry_timeout_seconds=0) as client:
+        with paused_collector(), resource.get_client(retry_timeout_seconds=0) as client:
             return Tick(context, client, resource, cursor, options).run()
 
     return _tick

@@ -110,7 +110,7 @@ class Gatherer:
             report = JobReport(job, missing=(_GONE,), partitions=tuple(partitions))
         else:
             # Of a job that is gone the account's own time of creation is known from here only.
-            known = replace(job, record=replace(job.record, created_on=row.created))
+            known = replace(job, record=job.record._replace(created_on=row.created))
             report = JobReport(
                 known.as_history_tells(row),
                 containers=row.containers,

@@ -123,7 +123,7 @@ def _of_instance(report: JobReport, index: int, partition: str) -> JobReport:
     in_time = is_done or (has_ended and job.status is JobStatus.FAILED)
     if is_done:
         done = JobStatus.DONE
-        job = replace(job, record=replace(job.record, status=done, status_text=done.value))
+        job = replace(job, record=job.record._replace(status=done, status_text=done.value))
     return replace(
         report,
         job=job,

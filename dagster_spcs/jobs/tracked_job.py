@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 
 from dagster_spcs.jobs.identity import JobIdentity
@@ -25,8 +26,14 @@ class JobKey(NamedTuple):
     @property
     def digest(self) -> bytes:
         """The same in six bytes, for whoever has to remember many."""
-        text = f"{self.name}@{self.submitted.timestamp():.6f}"
-        return hashlib.blake2b(text.encode(errors="replace"), digest_size=6).digest()
+        return _digest(self.name, self.submitted)
+
+
+@lru_cache(maxsize=20_000)
+def _digest(name: str, submitted: datetime) -> bytes:
+    # Kept, because each tick lists all jobs again.
+    text = f"{name}@{submitted.timestamp():.6f}"
+    return hashlib.blake2b(text.encode(errors="replace"), digest_size=6).digest()
 
 
 @dataclass(frozen=True)
@@ -108,8 +115,7 @@ class TrackedJob:
             return self
         return replace(
             self,
-            record=replace(
-                self.record,
+            record=self.record._replace(
                 status=row.status,
                 status_text=row.status.value,
                 updated_on=row.completed or row.deleted or self.record.updated_on,

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
 
 from dagster_spcs.event_log.end import EndEvents, Event, JobEnd, end_events, verdict
 from dagster_spcs.event_log.ledger import Entry
@@ -108,8 +107,7 @@ class Recording:
 
 def recorded_report(job: TrackedJob, end: JobEnd) -> JobReport:
     """Return the report of an end that is recorded, as far as its event tells of it."""
-    record = replace(
-        job.record,
+    record = job.record._replace(
         status=JobStatus(end.status),
         status_text=end.status,
         created_on=end.created,

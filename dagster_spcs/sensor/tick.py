@@ -35,7 +35,6 @@ from dagster_spcs.sensor.run_liveness import RunLiveness
 from dagster_spcs.spcs import clocks
 from dagster_spcs.spcs.client import SpcsClient
 from dagster_spcs.spcs.clocks import ACCOUNT_DIFFERS_BY, RETENTION
-from dagster_spcs.spcs.collector import paused_collector
 from dagster_spcs.spcs.status import JobStatus
 
 _MOST_OVERDUE = 50
@@ -144,11 +143,10 @@ class Tick:
     def _list(self) -> Listed:
         # With jobs of others all of the schema is listed, so that it stays one statement.
         prefix = "" if self._options.observed else f"{self._place.prefix}_"
-        with paused_collector():
-            listing = self._client.list_jobs(
-                database=self._place.database, schema=self._place.schema, prefix=prefix
-            )
-            listed = sort_listing(listing, self._place, self._location, self._options.observed)
+        listing = self._client.list_jobs(
+            database=self._place.database, schema=self._place.schema, prefix=prefix
+        )
+        listed = sort_listing(listing, self._place, self._location, self._options.observed)
         self._tell(listed)
         return listed
 

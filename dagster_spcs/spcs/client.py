@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -281,8 +280,7 @@ class SpcsClient:
                 raise
             self._on_retry(error)  # it is there and cannot be read now: looked at again
             return last
-        return replace(
-            last,
+        return last._replace(
             status=JobStatus.DELETED,
             status_text=JobStatus.DELETED.value,
             updated_on=clocks.utc_now(),

@@ -4,9 +4,10 @@ Texts and numbers follow what was seen of real accounts; where nothing was seen 
 marked "chosen" here and listed in the README's section on the emulator.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from types import MappingProxyType
 from typing import Any, Literal
 
 ColumnType = Literal["text", "fixed", "boolean", "timestamp_ltz", "timestamp_ntz", "object"]
@@ -75,12 +76,18 @@ def _encode(value: Any) -> str | None:
 class Rewritten:
     """A query for fakesnow in which functions of ours became tables of rows, and values.
 
-    ``binds`` are the places of the binds that are left; the others were read by our functions.
+    ``rows`` are the tables' rows, for ``Tables.run``. ``binds`` are the places of the binds that
+    are left; the others were read by our functions.
     """
 
-    def __init__(self, text: str, tables: Sequence[str] = (), binds: Sequence[int] = ()) -> None:
+    def __init__(
+        self,
+        text: str,
+        rows: Mapping[str, Result] = MappingProxyType({}),
+        binds: Sequence[int] = (),
+    ) -> None:
         self.text = text
-        self.tables = tables
+        self.rows = rows
         self.binds = binds
 
 

@@ -6,15 +6,16 @@ the data of one emulator, so several emulators in one process share nothing.
 
 import asyncio
 import atexit
-import itertools
 import json
 import re
 import shutil
 from collections import OrderedDict
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from datetime import datetime, timezone
 from http import HTTPStatus
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import duckdb
@@ -55,19 +56,9 @@ _CHANGING = frozenset(
         "UPDATE",
     )
 )
-_ROWS_PLACE = '"_fs_global"."main"'
 _NOWHERE = "_fs_global.main"
 _KEPT_RESULTS = 200
 _KEPT_ROWS = 20_000
-_DUCKDB: dict[ColumnType, str] = {
-    "text": "VARCHAR",
-    "fixed": "BIGINT",
-    "boolean": "BOOLEAN",
-    "timestamp_ltz": "TIMESTAMPTZ",
-    "timestamp_ntz": "TIMESTAMP",
-    "object": "JSON",
-}
-
 _without_nulls = fakesnow_arrow.timestamp_to_sf_struct
 
 
@@ -102,7 +93,6 @@ class Tables:
         )
         self._fakesnow.results_cache = _RecentResults()
         self._folder = folder
-        self._numbers = itertools.count(1)
         self._changing = asyncio.Lock()
         self._leaving: list[FakeSnowflakeConnection] = []
         self.answers: OrderedDict[str, Result] = OrderedDict()
@@ -147,8 +137,16 @@ class Tables:
                 continue  # its thread has not seen the abort yet
             self._leaving.remove(connection)
 
-    async def run(self, session: Session, body: dict[str, Any], base_url: str) -> JSONResponse:
+    async def run(
+        self,
+        session: Session,
+        body: dict[str, Any],
+        base_url: str,
+        rows: Mapping[str, Result] = MappingProxyType({}),
+    ) -> JSONResponse:
         """Run one request of the wire protocol; statements of one session run one by one.
+
+        ``rows`` are answers that the statement can select from, each under ``rows_name(its key)``.
 
         Statements that change something run one by one in the whole account: there the second
         UPDATE of a table waits for the first one's lock, while DuckDB refuses it as a conflict.
@@ -157,7 +155,13 @@ class Tables:
             await locks.enter_async_context(session.lock)
             if _CHANGING.intersection(leading_words(body["sqlText"], 1)):
                 await locks.enter_async_context(self._changing)
-            response = await query_request(_request(session.token, body, base_url))
+            views = session.connection.cursor()._duck_conn
+            try:
+                await run_in_threadpool(_register, views, rows)
+                response = await query_request(_request(session.token, body, base_url))
+            finally:
+                for key in rows:
+                    views.unregister(key)
             if response.status_code == HTTPStatus.OK:
                 await run_in_threadpool(_enter_database, session.connection, body["sqlText"])
         return response
@@ -215,30 +219,6 @@ class Tables:
         async with session.lock:
             return await run_in_threadpool(compute)
 
-    def put_rows(self, result: Result) -> str:
-        """Make rows selectable; returns the table's name, to be given to ``drop_rows``."""
-        name = f'{_ROWS_PLACE}."SPCS_ROWS_{next(self._numbers)}"'
-        arrays = {
-            column.name: pa.array(
-                [_plain(row[index]) for row in result.rows], type=_ARROW[column.type]
-            )
-            for index, column in enumerate(result.columns)
-        }
-        given = pa.table(arrays)
-        selected = ", ".join(
-            f"CAST({_quoted(column.name)} AS {_DUCKDB[column.type]}) AS {_quoted(column.name)}"
-            for column in result.columns
-        )
-        cursor = self._fakesnow.duck_conn.cursor()
-        cursor.register("given_rows", given)
-        cursor.execute(f"CREATE TABLE {name} AS SELECT {selected} FROM given_rows")
-        cursor.unregister("given_rows")
-        return name
-
-    def drop_rows(self, name: str) -> None:
-        """Forget rows."""
-        self._fakesnow.duck_conn.cursor().execute(f"DROP TABLE IF EXISTS {name}")
-
     def keep(self, query_id: str, answer: Result) -> None:
         """Let RESULT_SCAN find an answer of ours."""
         self.answers[query_id] = answer
@@ -288,8 +268,29 @@ _ARROW: dict[ColumnType, pa.DataType] = {
     "boolean": pa.bool_(),
     "timestamp_ltz": pa.timestamp("us", tz="UTC"),
     "timestamp_ntz": pa.timestamp("us"),
-    "object": pa.string(),
+    "object": pa.json_(),
 }
+
+
+def rows_name(key: str) -> str:
+    """Return what a statement calls the rows given to ``Tables.run`` under this key."""
+    return f'"temp"."main"."{key}"'
+
+
+def _register(connection: duckdb.DuckDBPyConnection, rows: Mapping[str, Result]) -> None:
+    for key, result in rows.items():
+        connection.register(key, _arrow_table(result))
+
+
+def _arrow_table(result: Result) -> pa.Table:
+    return pa.table(
+        {
+            column.name: pa.array(
+                [_plain(row[index]) for row in result.rows], type=_ARROW[column.type]
+            )
+            for index, column in enumerate(result.columns)
+        }
+    )
 
 
 def _plain(value: Any) -> Any:

@@ -4,13 +4,13 @@ Ours come first: fakesnow's parser refuses DESCRIBE SERVICE and reads EXECUTE JO
 DROP SERVICE and SHOW SERVICE … as one opaque command.
 """
 
-import asyncio
 import inspect
 import re
 from collections.abc import Sequence
 
 from dagster_spcs.emulator import statements
 from dagster_spcs.emulator.sql.answers import Column, Result, Rewritten, SqlError, not_emulated
+from dagster_spcs.emulator.sql.tables import rows_name
 from dagster_spcs.emulator.sql.words import Kind, Words, leading_words
 from dagster_spcs.emulator.statements.registry import (
     ACCOUNT_TABLES,
@@ -113,43 +113,39 @@ async def _function_call(
 
 async def _rewrite(text: str, binds: Sequence[str | None], context: Context) -> Rewritten | None:
     pieces: list[str] = []
-    tables: list[str] = []
+    rows: dict[str, Result] = {}
     left: list[int] = []
     done = 0
     columns = _Columns()
     scan = Words(text, binds)
-    try:
-        while scan.here.kind is not Kind.END:
-            token = scan.here
-            begins_column = columns.begin_at(
-                token.value.upper() if token.kind in (Kind.WORD, Kind.SIGN) else ""
-            )
-            replacement = None
-            if token.kind is Kind.BIND:
-                left.append(scan.binds_read)
-            elif token.kind is Kind.WORD and _REPLACED.fullmatch(token.value):
-                words = scan.ahead()
-                replacement = _session_function(words, context, is_first_of_column=begins_column)
-                if replacement is None and token.value.upper() == "TABLE":
-                    result = await _table_function(words, context)
-                    if result is not None:
-                        replacement = await asyncio.to_thread(context.tables.put_rows, result)
-                        tables.append(replacement)
-                elif replacement is None and token.value.upper() in SYSTEM_FUNCTIONS:
-                    replacement = await _system_value(words, context)
-            if replacement is None:
-                scan.step()
-            else:
-                pieces += [text[done : token.start], replacement]
-                scan.catch_up(words)
-                done = scan.behind
-    except BaseException:
-        for name in tables:
-            context.tables.drop_rows(name)
-        raise
+    while scan.here.kind is not Kind.END:
+        token = scan.here
+        begins_column = columns.begin_at(
+            token.value.upper() if token.kind in (Kind.WORD, Kind.SIGN) else ""
+        )
+        replacement = None
+        if token.kind is Kind.BIND:
+            left.append(scan.binds_read)
+        elif token.kind is Kind.WORD and _REPLACED.fullmatch(token.value):
+            words = scan.ahead()
+            replacement = _session_function(words, context, is_first_of_column=begins_column)
+            if replacement is None and token.value.upper() == "TABLE":
+                result = await _table_function(words, context)
+                if result is not None:
+                    key = f"SPCS_ROWS_{len(rows)}"
+                    rows[key] = result
+                    replacement = rows_name(key)
+            elif replacement is None and token.value.upper() in SYSTEM_FUNCTIONS:
+                replacement = await _system_value(words, context)
+        if replacement is None:
+            scan.step()
+        else:
+            pieces += [text[done : token.start], replacement]
+            scan.catch_up(words)
+            done = scan.behind
     if not pieces:
         return None
-    return Rewritten("".join([*pieces, text[done:]]), tables, left)
+    return Rewritten("".join([*pieces, text[done:]]), rows, left)
 
 
 class _Columns:

@@ -12,7 +12,9 @@ import logging
 import secrets
 import uuid
 from collections import deque
+from collections.abc import Mapping
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any
 
 from starlette.applications import Starlette
@@ -318,11 +320,7 @@ class Wire:
                 if _binds(body):
                     left = [body["bindings"][str(place + 1)] for place in result.binds]
                     rewritten["bindings"] = {str(at): bind for at, bind in enumerate(left, 1)}
-                try:
-                    return await self._fakesnow(session, rewritten, query_id, request)
-                finally:
-                    for table in result.tables:
-                        self._tables.drop_rows(table)
+                return await self._fakesnow(session, rewritten, query_id, request, result.rows)
             return await self._fakesnow(session, body, query_id, request)
         except SqlError as error:
             return _failure(error, query_id)
@@ -335,11 +333,16 @@ class Wire:
             session.last_query_id = query_id
 
     async def _fakesnow(
-        self, session: Session, body: dict[str, Any], query_id: str, request: Request
+        self,
+        session: Session,
+        body: dict[str, Any],
+        query_id: str,
+        request: Request,
+        rows: Mapping[str, Result] = MappingProxyType({}),
     ) -> Answer:
         text = str(body.get("sqlText") or "")
         readable = {**body, "sqlText": respell(text)}
-        response = await self._tables.run(session, readable, request.headers.get("host", ""))
+        response = await self._tables.run(session, readable, request.headers.get("host", ""), rows)
         answer: Answer = json.loads(bytes(response.body))
         if not answer.get("success") and answer.get("code") in _CANNOT_READ:
             unknown = unknown_statement(text)
