@@ -115,7 +115,6 @@ def spcs_job_asset(
         )
         options = StepOptions(
             build=lambda seen, arguments: {spec.key: call(function, seen, arguments)},
-            result_tables={spec.key: result_table},
             compute_pool=compute_pool,
             mode=mode,
             overlap=overlap,

@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 
 from dagster_spcs.event_log import keys
+from dagster_spcs.run.asset_keys import AssetKeys
 from dagster_spcs.run.execution import execute_step
 from dagster_spcs.run.options import StepOptions
 from dagster_spcs.spcs.names import qualified
@@ -59,7 +60,8 @@ def define(
     """Return the definition of a step, with the parameters of the user's function."""
 
     def run(context: dg.AssetExecutionContext, **arguments: Any) -> Iterator[Any]:
-        yield from execute_step(options, context, arguments)
+        asset_keys = AssetKeys.of(decorated, context.assets_def)
+        yield from execute_step(options, asset_keys, context, arguments)
 
     _take_parameters(run, function)
     decorated: dg.AssetsDefinition = dg.multi_asset(

@@ -39,8 +39,9 @@ def spcs_job_multi_asset(
     asset is recorded as its own job ends; a job that fails does not undo the others, and fails
     the step at the end.
 
-    The function returns a mapping from asset key, as text with slashes, to request. It is asked
-    for all, or for ``context.selected_asset_keys`` if it looks there; requests for assets that
+    The function returns a mapping from asset key, as text with slashes, to request; the keys may
+    be those of ``specs`` also where a code location puts a prefix before them. It is asked for
+    all, or for ``context.selected_asset_keys`` if it looks there; requests for assets that
     are not selected are left alone.
 
     Args:
@@ -66,7 +67,6 @@ def spcs_job_multi_asset(
     tables = {
         dg.AssetKey.from_user_string(key): table for key, table in (result_tables or {}).items()
     }
-    keys = [spec.key for spec in specs]
     _refuse_what_cannot_be(specs, tables)
 
     def decorate(function: JobsFunction) -> dg.AssetsDefinition:
@@ -77,15 +77,10 @@ def spcs_job_multi_asset(
                     f"{function.__name__} returned {type(requests).__name__}; it must return a"
                     " mapping from asset key to JobRequest"
                 )
-            made = {_key(key): request for key, request in requests.items()}
-            strange = sorted(key.to_user_string() for key in made.keys() - set(keys))
-            if strange:
-                raise KeyError(f"{function.__name__} has no asset {', '.join(strange)}")
-            return made
+            return {_key(key): request for key, request in requests.items()}
 
         options = StepOptions(
             build=build,
-            result_tables={key: tables.get(key) for key in keys},
             compute_pool=compute_pool,
             mode=mode,
             overlap=overlap,

@@ -146,14 +146,19 @@ def _with_timeout(snowflake: Any) -> Any:
     """Return the Snowflake resource, giving up a statement that the account does not answer.
 
     Without a ``network_timeout`` the connector repeats a request for ever, and who waits for it
-    never learns of an outage. It can only be given when connecting. Another kind of resource, and
-    one that has its own, is returned as it is.
+    never learns of an outage. It can only be given when connecting, so it stands in a second
+    resource, which has all that ``setup_for_execution`` of a class of the user's own has set.
+    Another kind of resource, and one that has its own timeout, is returned as it is.
     """
     fields = type(snowflake).model_fields
     if "network_timeout" not in fields or snowflake.network_timeout is not None:
         return snowflake
     values = {field.alias or name: getattr(snowflake, name) for name, field in fields.items()}
-    return type(snowflake)(**{**values, "network_timeout": NETWORK_TIMEOUT_SECONDS})
+    made = type(snowflake)(**{**values, "network_timeout": NETWORK_TIMEOUT_SECONDS})
+    for name, value in (snowflake.__pydantic_private__ or {}).items():
+        if name not in dg.ConfigurableResource.__private_attributes__:
+            setattr(made, name, value)
+    return made
 
 
 def _single(name: str) -> str:

@@ -20,6 +20,7 @@ from dagster_spcs.jobs.report import JobReport
 from dagster_spcs.jobs.submission import PlannedJob, SubmittedJob, submit
 from dagster_spcs.jobs.tracked_job import JobKey, TrackedJob
 from dagster_spcs.resource import SpcsJobResource
+from dagster_spcs.run.asset_keys import AssetKeys, result_table
 from dagster_spcs.run.mode import RunMode, mode_for_run
 from dagster_spcs.run.options import StepOptions
 from dagster_spcs.run.overlap import cancel_and_wait, find_overlapping
@@ -35,10 +36,13 @@ _READ_TOGETHER = 50
 
 
 def execute_step(
-    options: StepOptions, context: dg.AssetExecutionContext, arguments: Mapping[str, Any]
+    options: StepOptions,
+    asset_keys: AssetKeys,
+    context: dg.AssetExecutionContext,
+    arguments: Mapping[str, Any],
 ) -> Iterator[Any]:
     """Run the step and yield its results."""
-    selected = [key for key in options.result_tables if key in context.selected_asset_keys]
+    selected = [key for key in asset_keys.defined if key in context.selected_asset_keys]
     for check in sorted(context.selected_asset_check_keys, key=str):
         if check.asset_key not in selected and check.name == keys.CHECK_NAME:
             yield _last_verdict(context, check.asset_key)
@@ -59,7 +63,9 @@ def execute_step(
     # A run that waits is worth keeping through an outage; one that defers is soon repeated.
     timeout = resource.retry_timeout_seconds if mode.blocking else RETRY_TIMEOUT_SECONDS
     with resource.get_client(retry_timeout_seconds=timeout, on_retry=on_retry) as client:
-        planned = Planner(options, context, resource, client, mode).plan(selected, arguments)
+        planned = Planner(options, asset_keys, context, resource, client, mode).plan(
+            selected, arguments
+        )
         execution = StepExecution(options, context, resource, client, mode, signs)
         yield from execution.execute(planned)
 
@@ -192,7 +198,7 @@ class StepExecution:
             self._client,
             source=self._resource.metadata_source(),
             last_lines=self._resource.log_lines,
-            table_of=lambda job: self._options.result_tables[_asset_key(job.asset_key)],
+            table_of=self._result_table,
             partitions_of_start=lambda job: self._submitted[job.key].planned.partitions,
         )
         for ended in wait_and_stream(
@@ -208,6 +214,9 @@ class StepExecution:
             for start in range(0, len(ended), _READ_TOGETHER):
                 yield from self._record(ended[start : start + _READ_TOGETHER], gatherer, streams)
             unfinished.difference_update(job.name for job in ended)
+
+    def _result_table(self, job: TrackedJob) -> str | None:
+        return result_table(self._context.assets_def, _asset_key(job.asset_key))
 
     def _record(
         self, ended: Sequence[TrackedJob], gatherer: Gatherer, streams: LogStreams

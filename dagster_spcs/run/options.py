@@ -15,9 +15,11 @@ class StepOptions:
     """The options of a job asset, as its step needs them."""
 
     build: Callable[[Any, Mapping[str, Any]], Mapping[dg.AssetKey, object]]
-    """From context and the step's other arguments to the request of each asset."""
-    result_tables: Mapping[dg.AssetKey, str | None]
-    """The assets the step can make, and the table of each that names one."""
+    """From context and the step's other arguments to the request of each asset.
+
+    The keys are those that the assets were defined with. A prefix, or a replacement, that a code
+    location gives them later is in ``AssetKeys``.
+    """
     compute_pool: str | None
     """Of requests that name none."""
     mode: Mode

@@ -10,6 +10,7 @@ from dagster_spcs.jobs.batch import with_partitions
 from dagster_spcs.jobs.submission import PlannedJob
 from dagster_spcs.pipes.context import with_pipes
 from dagster_spcs.resource import SpcsJobResource
+from dagster_spcs.run.asset_keys import AssetKeys
 from dagster_spcs.run.mode import RunMode
 from dagster_spcs.run.options import StepOptions
 from dagster_spcs.run.partition_context import PartitionContext
@@ -24,12 +25,14 @@ class Planner:
     def __init__(
         self,
         options: StepOptions,
+        asset_keys: AssetKeys,
         context: dg.AssetExecutionContext,
         resource: SpcsJobResource,
         client: SpcsClient,
         mode: RunMode,
     ) -> None:
         self._options = options
+        self._asset_keys = asset_keys
         self._context = context
         self._resource = resource
         self._client = client
@@ -53,7 +56,7 @@ class Planner:
             )
             requests = self._options.build(context, arguments)
             for key in selected:
-                request = self._checked(key, requests.get(key))
+                request = self._checked(key, self._asset_keys.request_of(key, requests))
                 if self._options.batch and partition is not None:
                     request = with_partitions(request, [partition])
                 if self._options.pipes:
@@ -70,7 +73,9 @@ class Planner:
         return [
             self._planned(
                 key,
-                with_partitions(self._checked(key, requests.get(key)), partitions),
+                with_partitions(
+                    self._checked(key, self._asset_keys.request_of(key, requests)), partitions
+                ),
                 None,
                 partitions,
             )

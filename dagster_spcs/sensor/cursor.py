@@ -158,11 +158,12 @@ def one_is_missing(opened: Iterable[TrackedJob], cursor: Cursor) -> bool:
     if not cursor.in_flight:
         return True
     known = set(cursor.assets)
+    newest = cursor.newest
     before = [
         job
         for job in opened
-        if cursor.newest is not None
-        and job.record.created_on <= cursor.newest
+        if newest is not None
+        and job.record.created_on <= newest
         and asset_text(job.asset_key) in known
     ]
     return number_and_digest(before) != cursor.in_flight

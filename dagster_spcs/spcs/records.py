@@ -82,16 +82,17 @@ class JobRecord(NamedTuple):
     def from_row(cls, row: Row) -> "JobRecord":
         """Read a row; see ``read_row``."""
         status = _text(row, "status")
+        # By place, which is faster: see the class.
         return cls(
-            name=_job_name(row),
-            status=JobStatus(status),
-            status_text=status,
-            compute_pool=_text(row, "compute_pool"),
-            created_on=_moment(_get(row, "created_on")),
-            updated_on=_moment(_get(row, "updated_on")),
-            replicas=max(1, _int(row.get("target_instances") or 1)),
-            comment=_text_or_none(row.get("comment")),
-            query_warehouse=_text_or_none(row.get("query_warehouse")),
+            _job_name(row),
+            JobStatus(status),
+            status,
+            _text(row, "compute_pool"),
+            _moment(_get(row, "created_on")),
+            _moment(_get(row, "updated_on")),
+            max(1, _int(row.get("target_instances") or 1)),
+            _text_or_none(row.get("comment")),
+            _text_or_none(row.get("query_warehouse")),
         )
 
 

@@ -414,3 +414,18 @@ def test_where_a_session_stands(emulator: Emulator, stack: ExitStack) -> None:
         "D": "MOVES",
         "S": "PUBLIC",
     }
+
+
+def test_failed_query_over_our_rows_in_a_transaction(lab: Lab) -> None:
+    """A query over rows of ours may fail in a transaction; nothing of it is left behind."""
+    logs = f"FROM TABLE({lab.run('echo hello')}!SPCS_GET_LOGS())"
+    lab.rows("BEGIN")
+    with pytest.raises(ProgrammingError, match="hello"):
+        lab.rows(f"SELECT LOG::NUMBER AS N {logs}")
+    lab.rows("ROLLBACK")
+    both = f"SELECT 1 AS N, LOG {logs} UNION ALL SELECT 2, LOG {logs} ORDER BY N"
+    assert lab.rows(both) == [{"N": 1, "LOG": "hello"}, {"N": 2, "LOG": "hello"}]
+    lab.rows("BEGIN")
+    assert lab.rows(f"SELECT LOG {logs}") == [{"LOG": "hello"}]
+    lab.rows("COMMIT")
+    assert lab.rows(f"SELECT LOG {logs}") == [{"LOG": "hello"}]

@@ -170,7 +170,7 @@ class Location:
         job = self.definitions.resolve_implicit_global_asset_job_def()
         return job.execute_in_process(
             instance=self.instance,
-            asset_selection=[dg.AssetKey(asset) for asset in assets],
+            asset_selection=[_key(asset) for asset in assets],
             raise_on_error=False,
             **options,
         )
@@ -211,13 +211,17 @@ class Location:
 
     def materializations(self, asset: str) -> list[dg.AssetMaterialization]:
         """Return an asset's materializations, the newest first."""
-        records = self.instance.fetch_materializations(dg.AssetKey(asset), limit=100).records
+        records = self.instance.fetch_materializations(_key(asset), limit=100).records
         return [record.asset_materialization for record in records if record.asset_materialization]
 
     def observations(self, asset: str) -> list[dg.AssetObservation]:
         """Return an asset's observations, the newest first."""
-        records = self.instance.fetch_observations(dg.AssetKey(asset), limit=100).records
+        records = self.instance.fetch_observations(_key(asset), limit=100).records
         return [record.asset_observation for record in records if record.asset_observation]
+
+
+def _key(asset: str) -> dg.AssetKey:
+    return dg.AssetKey.from_user_string(asset)
 
 
 class Clock:

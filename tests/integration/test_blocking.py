@@ -11,6 +11,8 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from dagster_snowflake import SnowflakeResource
+from pydantic import PrivateAttr
 
 from dagster_spcs import JobRequest, spcs_job_asset
 from dagster_spcs.emulator import Emulator
@@ -467,3 +469,31 @@ def test_outage_of_an_open_session_is_told(
         with emulator.faults.outage(), pytest.raises(ConnectionFailed):
             client.list_jobs(database="LAB", schema=schema)
         assert not client.list_jobs(database="LAB", schema=schema)
+
+
+class _LogsInByItself(SnowflakeResource):
+    """A resource of a user's own, which finds its password when a run begins."""
+
+    _found: str = PrivateAttr(default="")
+
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """Find the password."""
+        self._found = self.role or ""
+
+    def get_connection(self, *arguments: Any, **options: Any) -> Any:
+        """Connect with what was found."""
+        found = self.model_dump(exclude_none=True, by_alias=True)
+        found.update(role=None, password=self._found)
+        return SnowflakeResource(**found).get_connection(*arguments, **options)
+
+
+def test_what_a_users_own_resource_has_set_is_kept(
+    emulator: Emulator, schema: str, locate: Callable[..., Location]
+) -> None:
+    given = snowflake_resource(emulator, schema, role=emulator.password, password="wrong")
+    own = _LogsInByItself(**given.model_dump(exclude_none=True, by_alias=True))
+    location = locate(
+        script_asset("a", "true", mode="blocking"),
+        resource=SpcsJobResource(snowflake=own, compute_pool=POOL, poll_seconds=0.05),
+    )
+    assert location.run("a").success

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import dagster as dg
@@ -154,6 +155,49 @@ def test_group_cannot_depend_on_itself() -> None:
     specs = [dg.AssetSpec("a"), dg.AssetSpec("b", deps=["a"])]
     with pytest.raises(dg.DagsterInvalidDefinitionError, match="b depends on a of the same group"):
         group({"a": "true", "b": "true"}, specs=specs)
+
+
+def _given(definition: dg.AssetsDefinition, how: str) -> dg.AssetsDefinition:
+    """Return a definition with other keys, as a code location may give them."""
+    if how == "replaced":
+        return definition.with_attributes(
+            asset_key_replacements={key: key.with_prefix("team") for key in definition.keys}
+        )
+    module = ModuleType("assets_of_a_test")
+    module.definition = definition  # type: ignore[attr-defined]
+    [loaded] = dg.load_assets_from_modules([module], key_prefix="team")
+    assert isinstance(loaded, dg.AssetsDefinition)
+    return loaded
+
+
+@pytest.mark.parametrize("how", ["replaced", "prefixed"])
+@pytest.mark.parametrize("mode", ["blocking", "deferred"])
+def test_keys_that_a_code_location_changed(locate: Locate, how: str, mode: Any) -> None:
+    """Each asset has its job and its event under the key that it has by now."""
+    several = _given(group({"a": "echo of-a", "b": "echo of-b"}, mode=mode), how)
+    one = _given(script_asset("c", "echo of-c", mode=mode), how)
+    location = locate(several, one)
+
+    assert location.run("team/a", "team/c").success
+    assert not location.observations("team/b")
+    location.tick_until(lambda: all(location.materializations(f"team/{key}") for key in "ac"))
+
+    for key in "ac":
+        [event] = location.materializations(f"team/{key}")
+        assert f"of-{key}" in event.metadata[keys.LOG].value
+    assert location.run("team/b").success
+    location.tick_until(lambda: location.materializations("team/b"))
+
+
+def test_function_that_names_the_present_keys(locate: Locate) -> None:
+    @spcs_job_multi_asset(specs=[dg.AssetSpec("a"), dg.AssetSpec("b")], mode="blocking")
+    def jobs(context: dg.AssetExecutionContext) -> Mapping[str, JobRequest]:
+        return {key.to_user_string(): script_request("true") for key in context.selected_asset_keys}
+
+    location = locate(_given(jobs, "prefixed"))
+    assert location.run("team/b").success
+    assert location.materializations("team/b")
+    assert not location.materializations("team/a")
 
 
 def test_result_table_of_nothing() -> None:

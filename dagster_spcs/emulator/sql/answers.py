@@ -4,10 +4,9 @@ Texts and numbers follow what was seen of real accounts; where nothing was seen 
 marked "chosen" here and listed in the README's section on the emulator.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from types import MappingProxyType
 from typing import Any, Literal
 
 ColumnType = Literal["text", "fixed", "boolean", "timestamp_ltz", "timestamp_ntz", "object"]
@@ -71,24 +70,6 @@ def _encode(value: Any) -> str | None:
         whole = int(value.replace(microsecond=0, tzinfo=value.tzinfo or timezone.utc).timestamp())
         return f"{whole}.{value.microsecond:06d}000"
     return str(value)
-
-
-class Rewritten:
-    """A query for fakesnow in which functions of ours became tables of rows, and values.
-
-    ``rows`` are the tables' rows, for ``Tables.run``. ``binds`` are the places of the binds that
-    are left; the others were read by our functions.
-    """
-
-    def __init__(
-        self,
-        text: str,
-        rows: Mapping[str, Result] = MappingProxyType({}),
-        binds: Sequence[int] = (),
-    ) -> None:
-        self.text = text
-        self.rows = rows
-        self.binds = binds
 
 
 class SqlError(Exception):

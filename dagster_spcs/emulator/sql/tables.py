@@ -10,12 +10,10 @@ import json
 import re
 import shutil
 from collections import OrderedDict
-from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from datetime import datetime, timezone
 from http import HTTPStatus
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import duckdb
@@ -31,7 +29,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from dagster_spcs.emulator.sql.answers import ColumnType, Result, does_not_exist
+from dagster_spcs.emulator.sql.answers import Result, does_not_exist
+from dagster_spcs.emulator.sql.given_rows import GivenRows
 from dagster_spcs.emulator.sql.object_name import ObjectName
 from dagster_spcs.emulator.sql.sessions import Session
 from dagster_spcs.emulator.sql.words import Words, leading_words
@@ -142,11 +141,11 @@ class Tables:
         session: Session,
         body: dict[str, Any],
         base_url: str,
-        rows: Mapping[str, Result] = MappingProxyType({}),
+        rows: GivenRows,
     ) -> JSONResponse:
         """Run one request of the wire protocol; statements of one session run one by one.
 
-        ``rows`` are answers that the statement can select from, each under ``rows_name(its key)``.
+        ``rows`` are answers of ours that the statement selects from.
 
         Statements that change something run one by one in the whole account: there the second
         UPDATE of a table waits for the first one's lock, while DuckDB refuses it as a conflict.
@@ -155,13 +154,8 @@ class Tables:
             await locks.enter_async_context(session.lock)
             if _CHANGING.intersection(leading_words(body["sqlText"], 1)):
                 await locks.enter_async_context(self._changing)
-            views = session.connection.cursor()._duck_conn
-            try:
-                await run_in_threadpool(_register, views, rows)
+            with rows.known_to(session.connection.cursor()._duck_conn):
                 response = await query_request(_request(session.token, body, base_url))
-            finally:
-                for key in rows:
-                    views.unregister(key)
             if response.status_code == HTTPStatus.OK:
                 await run_in_threadpool(_enter_database, session.connection, body["sqlText"])
         return response
@@ -260,41 +254,6 @@ def _enter_database(connection: FakeSnowflakeConnection, text: str) -> None:
     if connection.database_set and not connection.schema_set:
         connection.cursor().execute("CREATE SCHEMA IF NOT EXISTS PUBLIC")
         connection.cursor().execute("USE SCHEMA PUBLIC")
-
-
-_ARROW: dict[ColumnType, pa.DataType] = {
-    "text": pa.string(),
-    "fixed": pa.int64(),
-    "boolean": pa.bool_(),
-    "timestamp_ltz": pa.timestamp("us", tz="UTC"),
-    "timestamp_ntz": pa.timestamp("us"),
-    "object": pa.json_(),
-}
-
-
-def rows_name(key: str) -> str:
-    """Return what a statement calls the rows given to ``Tables.run`` under this key."""
-    return f'"temp"."main"."{key}"'
-
-
-def _register(connection: duckdb.DuckDBPyConnection, rows: Mapping[str, Result]) -> None:
-    for key, result in rows.items():
-        connection.register(key, _arrow_table(result))
-
-
-def _arrow_table(result: Result) -> pa.Table:
-    return pa.table(
-        {
-            column.name: pa.array(
-                [_plain(row[index]) for row in result.rows], type=_ARROW[column.type]
-            )
-            for index, column in enumerate(result.columns)
-        }
-    )
-
-
-def _plain(value: Any) -> Any:
-    return json.dumps(value) if isinstance(value, dict | list) else value
 
 
 def _quoted(name: str) -> str:

@@ -1,6 +1,7 @@
 """Databases, stages and sessions, where fakesnow's grammar falls short of Snowflake's."""
 
-from dagster_spcs.emulator.sql.answers import Result, Rewritten, does_not_exist
+from dagster_spcs.emulator.sql.answers import Result, does_not_exist
+from dagster_spcs.emulator.sql.given_rows import Rewritten
 from dagster_spcs.emulator.sql.words import Words
 from dagster_spcs.emulator.statements.jobs import drop
 from dagster_spcs.emulator.statements.registry import SYSTEM_FUNCTIONS, Context, handles

@@ -9,8 +9,8 @@ import re
 from collections.abc import Sequence
 
 from dagster_spcs.emulator import statements
-from dagster_spcs.emulator.sql.answers import Column, Result, Rewritten, SqlError, not_emulated
-from dagster_spcs.emulator.sql.tables import rows_name
+from dagster_spcs.emulator.sql.answers import Column, Result, SqlError, not_emulated
+from dagster_spcs.emulator.sql.given_rows import GivenRows, Rewritten
 from dagster_spcs.emulator.sql.words import Kind, Words, leading_words
 from dagster_spcs.emulator.statements.registry import (
     ACCOUNT_TABLES,
@@ -113,7 +113,7 @@ async def _function_call(
 
 async def _rewrite(text: str, binds: Sequence[str | None], context: Context) -> Rewritten | None:
     pieces: list[str] = []
-    rows: dict[str, Result] = {}
+    rows = GivenRows()
     left: list[int] = []
     done = 0
     columns = _Columns()
@@ -132,9 +132,7 @@ async def _rewrite(text: str, binds: Sequence[str | None], context: Context) -> 
             if replacement is None and token.value.upper() == "TABLE":
                 result = await _table_function(words, context)
                 if result is not None:
-                    key = f"SPCS_ROWS_{len(rows)}"
-                    rows[key] = result
-                    replacement = rows_name(key)
+                    replacement = rows.add(result)
             elif replacement is None and token.value.upper() in SYSTEM_FUNCTIONS:
                 replacement = await _system_value(words, context)
         if replacement is None:

@@ -7,7 +7,8 @@ from datetime import datetime
 from dagster_spcs.emulator.account.account import Account
 from dagster_spcs.emulator.account.faults import Faults
 from dagster_spcs.emulator.account.runner import Runner
-from dagster_spcs.emulator.sql.answers import Result, Rewritten
+from dagster_spcs.emulator.sql.answers import Result
+from dagster_spcs.emulator.sql.given_rows import Rewritten
 from dagster_spcs.emulator.sql.sessions import Session
 from dagster_spcs.emulator.sql.tables import Tables
 from dagster_spcs.emulator.sql.words import Words

@@ -12,9 +12,7 @@ import logging
 import secrets
 import uuid
 from collections import deque
-from collections.abc import Mapping
 from http import HTTPStatus
-from types import MappingProxyType
 from typing import Any
 
 from starlette.applications import Starlette
@@ -27,12 +25,12 @@ from dagster_spcs.emulator.account.faults import Effect, Fault, Faults
 from dagster_spcs.emulator.account.runner import Runner
 from dagster_spcs.emulator.sql.answers import (
     Result,
-    Rewritten,
     SqlError,
     cancelled,
     internal_error,
     not_emulated,
 )
+from dagster_spcs.emulator.sql.given_rows import GivenRows, Rewritten
 from dagster_spcs.emulator.sql.sessions import Session
 from dagster_spcs.emulator.sql.spelling import respell, unknown_statement
 from dagster_spcs.emulator.sql.tables import Tables
@@ -321,7 +319,7 @@ class Wire:
                     left = [body["bindings"][str(place + 1)] for place in result.binds]
                     rewritten["bindings"] = {str(at): bind for at, bind in enumerate(left, 1)}
                 return await self._fakesnow(session, rewritten, query_id, request, result.rows)
-            return await self._fakesnow(session, body, query_id, request)
+            return await self._fakesnow(session, body, query_id, request, GivenRows())
         except SqlError as error:
             return _failure(error, query_id)
         except Exception as error:
@@ -338,7 +336,7 @@ class Wire:
         body: dict[str, Any],
         query_id: str,
         request: Request,
-        rows: Mapping[str, Result] = MappingProxyType({}),
+        rows: GivenRows,
     ) -> Answer:
         text = str(body.get("sqlText") or "")
         readable = {**body, "sqlText": respell(text)}

@@ -1,0 +1,86 @@
+"""Answers of ours that a statement selects from, as DuckDB sees them."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from dagster_spcs.emulator.sql.answers import Column, ColumnType, Result
+
+_ANSWER = "SPCS_ANSWER"
+"""The column that tells which answer a row belongs to."""
+_TYPES: dict[ColumnType, pa.DataType] = {
+    "text": pa.string(),
+    "fixed": pa.int64(),
+    "boolean": pa.bool_(),
+    "timestamp_ltz": pa.timestamp("us", tz="UTC"),
+    "timestamp_ntz": pa.timestamp("us"),
+    "object": pa.json_(),
+}
+
+
+class GivenRows:
+    """The answers that one statement selects from.
+
+    Answers with the same columns are in one Arrow table behind one table macro: a statement over
+    the logs of fifty jobs gives DuckDB two new names, not fifty.
+    """
+
+    def __init__(self) -> None:
+        self._by_columns: dict[tuple[Column, ...], list[Result]] = {}
+
+    def add(self, result: Result) -> str:
+        """Take an answer; return what stands for it behind FROM."""
+        answers = self._by_columns.setdefault(result.columns, [])
+        answers.append(result)
+        place = list(self._by_columns).index(result.columns)
+        return f"SPCS_ROWS_{place}({len(answers) - 1})"
+
+    @contextmanager
+    def known_to(self, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+        """Let a connection find the rows; nobody else can, and nothing is left of them."""
+        tables = [_table(columns, each) for columns, each in self._by_columns.items()]
+        try:
+            for place, table in enumerate(tables):
+                connection.register(f"SPCS_GIVEN_{place}", table)
+                connection.execute(
+                    f"CREATE OR REPLACE TEMP MACRO SPCS_ROWS_{place}(answer) AS TABLE"
+                    f" SELECT * EXCLUDE ({_ANSWER}) FROM SPCS_GIVEN_{place}"
+                    f" WHERE {_ANSWER} = answer"
+                )
+            yield
+        finally:
+            # In a transaction that failed nothing can be dropped; then ROLLBACK forgets it.
+            with suppress(duckdb.TransactionException):
+                for place in range(len(tables)):
+                    connection.execute(f"DROP MACRO TABLE IF EXISTS SPCS_ROWS_{place}")
+                    connection.unregister(f"SPCS_GIVEN_{place}")
+
+
+class Rewritten:
+    """A query for fakesnow in which functions of ours became rows, and values.
+
+    ``binds`` are the places of the binds that are left; the others were read by our functions.
+    """
+
+    def __init__(self, text: str, rows: GivenRows | None = None, binds: Sequence[int] = ()) -> None:
+        self.text = text
+        self.rows = rows or GivenRows()
+        self.binds = binds
+
+
+def _table(columns: tuple[Column, ...], answers: list[Result]) -> pa.Table:
+    rows = [row for each in answers for row in each.rows]
+    arrays = {
+        column.name: pa.array([_plain(row[at]) for row in rows], type=_TYPES[column.type])
+        for at, column in enumerate(columns)
+    }
+    answer = [at for at, each in enumerate(answers) for _ in each.rows]
+    return pa.table({_ANSWER: pa.array(answer, type=pa.int64()), **arrays})
+
+
+def _plain(value: Any) -> Any:
+    return json.dumps(value) if isinstance(value, dict | list) else value
