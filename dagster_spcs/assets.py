@@ -6,17 +6,18 @@ from typing import Any
 
 import dagster as dg
 
-from dagster_spcs.definition import call, define, job_asset_spec
+from dagster_spcs.definition import define, job_asset_spec, refuse_bare, refuse_unknown_words
 from dagster_spcs.run.mode import Mode
 from dagster_spcs.run.options import StepOptions
 from dagster_spcs.run.overlap import Overlap
+from dagster_spcs.run.parameters import Parameters
 from dagster_spcs.spcs.request import JobRequest
 
 JobFunction = Callable[..., JobRequest]
 
 
 def spcs_job_asset(
-    *,
+    *misplaced: Any,
     name: str | None = None,
     key: dg.AssetKey | str | Sequence[str] | None = None,
     key_prefix: str | Sequence[str] | None = None,
@@ -51,6 +52,7 @@ def spcs_job_asset(
     context that tells of that one.
 
     Args:
+        *misplaced: refused; options are given by name.
         name: last part of the asset key; the function's name if left out.
         key: the whole asset key, instead of ``name`` and ``key_prefix``.
         key_prefix: what stands before ``name`` in the key.
@@ -85,7 +87,13 @@ def spcs_job_asset(
         owners: as in ``dagster.asset``.
         kinds: as in ``dagster.asset``; Snowflake and container if left out.
         resource_key: under which the ``SpcsJobResource`` is bound.
+
+    Raises:
+        dagster.DagsterInvalidDefinitionError: if an option or a parameter of the function cannot
+            be meant; it says what to write.
     """
+    refuse_bare("spcs_job_asset", misplaced)
+    refuse_unknown_words(mode=mode, overlap=overlap)
     if batch and pipes:
         raise dg.DagsterInvalidDefinitionError(
             "batch=True and pipes=True do not go together: what an instance reports does not tell"
@@ -93,6 +101,7 @@ def spcs_job_asset(
         )
 
     def decorate(function: JobFunction) -> dg.AssetsDefinition:
+        parameters = Parameters(function, resource_key)
         spec = job_asset_spec(
             dg.AssetSpec(
                 key=_asset_key(key, name, key_prefix, function.__name__),
@@ -114,7 +123,7 @@ def spcs_job_asset(
             resource_key=resource_key,
         )
         options = StepOptions(
-            build=lambda seen, arguments: {spec.key: call(function, seen, arguments)},
+            build=lambda seen, arguments: {spec.key: parameters.call(seen, arguments)},
             compute_pool=compute_pool,
             mode=mode,
             overlap=overlap,
@@ -123,7 +132,7 @@ def spcs_job_asset(
             resource_key=resource_key,
         )
         return define(
-            function,
+            parameters,
             options,
             name=spec.key.to_python_identifier(),
             specs=[spec],

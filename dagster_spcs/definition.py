@@ -1,15 +1,19 @@
 """What the decorators of job assets have in common: from specs and a function to a definition."""
 
-import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+import math
+from collections.abc import Iterator, Sequence
+from types import UnionType
+from typing import Any, get_args
 
 import dagster as dg
 
 from dagster_spcs.event_log import keys
 from dagster_spcs.run.asset_keys import AssetKeys
 from dagster_spcs.run.execution import execute_step
+from dagster_spcs.run.mode import Mode
 from dagster_spcs.run.options import StepOptions
+from dagster_spcs.run.overlap import Overlap
+from dagster_spcs.run.parameters import Parameters
 from dagster_spcs.spcs.names import qualified
 
 _KINDS = {"snowflake", "container"}
@@ -27,7 +31,16 @@ def job_asset_spec(
 
     Raises:
         InvalidName: if no table can be called ``result_table``.
+        dagster.DagsterInvalidDefinitionError: if a number cannot be meant.
     """
+    if not _is_number(max_retries, int):
+        raise dg.DagsterInvalidDefinitionError(
+            f"max_retries={max_retries!r}: write how many further attempts there may be, 0 for none"
+        )
+    if not _is_number(retry_delay_seconds, int | float):
+        raise dg.DagsterInvalidDefinitionError(
+            f"retry_delay_seconds={retry_delay_seconds!r}: write a number of seconds, 0 or more"
+        )
     table = {}
     if result_table is not None:
         qualified(result_table)
@@ -48,7 +61,7 @@ def job_asset_spec(
 
 
 def define(
-    function: Callable[..., Any],
+    parameters: Parameters,
     options: StepOptions,
     *,
     name: str,
@@ -63,7 +76,7 @@ def define(
         asset_keys = AssetKeys.of(decorated, context.assets_def)
         yield from execute_step(options, asset_keys, context, arguments)
 
-    _take_parameters(run, function)
+    parameters.give_to(run)
     decorated: dg.AssetsDefinition = dg.multi_asset(
         name=name,
         specs=specs,
@@ -79,36 +92,39 @@ def define(
         can_subset=True,  # makes the checks' outputs optional as well
         backfill_policy=backfill_policy,
         retry_policy=retry_policy,
-        required_resource_keys={options.resource_key},
     )(run)
     return decorated
 
 
-def call(function: Callable[..., Any], context: Any, arguments: Mapping[str, Any]) -> Any:
-    """Call the user's function, with the context if it takes one."""
-    return function(context, **arguments) if _takes_context(function) else function(**arguments)
+def refuse_bare(decorator: str, misplaced: tuple[object, ...]) -> None:
+    """Refuse a decorator that was given a function, or an option without its name.
+
+    Raises:
+        dagster.DagsterInvalidDefinitionError: saying what to write.
+    """
+    if misplaced:
+        raise dg.DagsterInvalidDefinitionError(
+            f"write @{decorator}(…) with parentheses above the function, and options by name"
+        )
 
 
-def _takes_context(function: Callable[..., Any]) -> bool:
-    first = next(iter(inspect.signature(function).parameters.values()), None)
-    return first is not None and (
-        first.name in ("context", "_", "__") or first.annotation is dg.AssetExecutionContext
-    )
+def refuse_unknown_words(*, mode: str, overlap: str) -> None:
+    """Refuse what is none of the words that an option takes.
+
+    Raises:
+        dagster.DagsterInvalidDefinitionError: naming those that it takes.
+    """
+    for name, value, known in (
+        ("mode", mode, get_args(Mode)),
+        ("overlap", overlap, get_args(Overlap)),
+    ):
+        if value not in known:
+            raise dg.DagsterInvalidDefinitionError(
+                f"{name}={value!r}: write one of {', '.join(map(repr, known))}"
+            )
 
 
-def _take_parameters(run: Callable[..., Any], function: Callable[..., Any]) -> None:
-    """Give the step's function the parameters of the user's, so that Dagster fills them."""
-    signature = inspect.signature(function)
-    others = list(signature.parameters.values())[int(_takes_context(function)) :]
-    context = inspect.Parameter(
-        "context",
-        inspect.Parameter.POSITIONAL_OR_KEYWORD,
-        annotation=dg.AssetExecutionContext,
-    )
-    run.__signature__ = signature.replace(  # type: ignore[attr-defined]
-        parameters=[context, *others], return_annotation=inspect.Signature.empty
-    )
-    run.__annotations__ = {
-        "context": dg.AssetExecutionContext,
-        **{each.name: each.annotation for each in others},
-    }
+def _is_number(value: object, kind: type | UnionType) -> bool:
+    if isinstance(value, bool) or not isinstance(value, kind):
+        return False
+    return isinstance(value, int | float) and math.isfinite(value) and value >= 0

@@ -6,10 +6,11 @@ from typing import Any
 
 import dagster as dg
 
-from dagster_spcs.definition import call, define, job_asset_spec
+from dagster_spcs.definition import define, job_asset_spec, refuse_unknown_words
 from dagster_spcs.run.mode import Mode
 from dagster_spcs.run.options import StepOptions
 from dagster_spcs.run.overlap import Overlap
+from dagster_spcs.run.parameters import Parameters
 from dagster_spcs.spcs.request import JobRequest
 
 JobsFunction = Callable[..., Mapping[str, JobRequest]]
@@ -61,17 +62,21 @@ def spcs_job_multi_asset(
         resource_key: under which the ``SpcsJobResource`` is bound.
 
     Raises:
-        dagster.DagsterInvalidDefinitionError: if one of the assets depends on another of them, or
-            a result table is named for none of them.
+        dagster.DagsterInvalidDefinitionError: if one of the assets depends on another of them,
+            a result table is named for none of them, or an option or a parameter of the function
+            cannot be meant.
     """
+    refuse_unknown_words(mode=mode, overlap=overlap)
     tables = {
         dg.AssetKey.from_user_string(key): table for key, table in (result_tables or {}).items()
     }
     _refuse_what_cannot_be(specs, tables)
 
     def decorate(function: JobsFunction) -> dg.AssetsDefinition:
+        parameters = Parameters(function, resource_key)
+
         def build(context: Any, arguments: Mapping[str, Any]) -> dict[dg.AssetKey, object]:
-            requests = call(function, context, arguments)
+            requests = parameters.call(context, arguments)
             if not isinstance(requests, Mapping):
                 raise TypeError(
                     f"{function.__name__} returned {type(requests).__name__}; it must return a"
@@ -88,7 +93,7 @@ def spcs_job_multi_asset(
             resource_key=resource_key,
         )
         return define(
-            function,
+            parameters,
             options,
             name=name or function.__name__,
             specs=[

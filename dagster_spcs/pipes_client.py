@@ -1,9 +1,12 @@
 """``PipesSpcsClient``: run a job with Dagster Pipes from any op or asset, and wait for it."""
 
 import hashlib
+import threading
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, cast
+from weakref import WeakKeyDictionary
 
 import dagster as dg
 from dagster_pipes import PIPES_PROTOCOL_VERSION
@@ -25,6 +28,19 @@ from dagster_spcs.spcs.names import JobName
 from dagster_spcs.spcs.request import JobRequest
 
 _FAILURE_LOG_BYTES = 2_000
+
+
+_calls: WeakKeyDictionary[dg.OpExecutionContext, Counter[str]] = WeakKeyDictionary()
+"""How often each request was run, by the execution of a step; a repeated step counts anew."""
+_counting = threading.Lock()
+
+
+def _count_call(step: dg.OpExecutionContext, digest: str) -> int:
+    """Count a call of a step's; return how many with the same request there were before."""
+    with _counting:
+        calls = _calls.setdefault(step, Counter())
+        calls[digest] += 1
+        return calls[digest] - 1
 
 
 class PipesSpcsLogsMessageReader(dg.PipesMessageReader):
@@ -93,6 +109,9 @@ class PipesSpcsClient(dg.ConfigurableResource[Any], dg.PipesClient):
         The job's lines go to the run's compute log as they come. What the container reports is
         read from the whole log after the end, so nothing is missed or told twice.
 
+        Each call has a container of its own. When a step is repeated, each of its calls finds the
+        job that it started before.
+
         Args:
             context: of the op or asset that runs.
             request: the job; its specification must be a ``ServiceSpec``.
@@ -141,9 +160,12 @@ class PipesSpcsClient(dg.ConfigurableResource[Any], dg.PipesClient):
         if pool is None:
             raise dg.Failure("No compute pool: name one in the JobRequest or in SpcsJobResource.")
         op = context.op_execution_context
-        # A step may run several jobs; the same one gets the same name when the step is repeated.
+        # A step may run several jobs, also the same one several times. Each gets the same name when
+        # the step is repeated, whatever the order in which threads of it come here.
         digest = hashlib.sha256(request.model_dump_json().encode()).hexdigest()[:12]
-        call = "/".join([digest, op.get_mapping_key() or "", str(op.op_handle)])
+        earlier = _count_call(op, digest)
+        which = f"{digest}-{earlier}" if earlier else digest
+        call = "/".join([which, op.get_mapping_key() or "", str(op.op_handle)])
         return PlannedJob(
             request=told,
             compute_pool=pool,

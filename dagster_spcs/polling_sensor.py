@@ -6,7 +6,7 @@ import dagster as dg
 
 from dagster_spcs.event_log import keys
 from dagster_spcs.jobs.gather import MetadataSource
-from dagster_spcs.resource import SpcsJobResource
+from dagster_spcs.resource import bound_resource
 from dagster_spcs.sensor.cursor import read_cursor
 from dagster_spcs.sensor.observed import ObservedJobs
 from dagster_spcs.sensor.run_requests import FAILURE_JOB, RETRY_JOB
@@ -65,7 +65,7 @@ def build_spcs_polling_sensor(
         metadata={keys.RESOURCE_KEY: resource_key},
     )
     def _tick(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        resource: SpcsJobResource = getattr(context.resources, resource_key)
+        resource = bound_resource(context.resources, resource_key)
         cursor = read_cursor(context.cursor)
         options = TickOptions(
             resource_key=resource_key,

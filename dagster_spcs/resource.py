@@ -142,6 +142,27 @@ class SpcsJobResource(dg.ConfigurableResource[Any]):
         )
 
 
+def bound_resource(resources: Any, resource_key: str) -> SpcsJobResource:
+    """Return the ``SpcsJobResource`` that a code location binds under a key.
+
+    Args:
+        resources: those of a context.
+        resource_key: the key.
+
+    Raises:
+        dagster.DagsterInvariantViolationError: if something else is bound there.
+    """
+    found = getattr(resources, resource_key)
+    if not isinstance(found, SpcsJobResource):
+        kind = type(found).__name__
+        raise dg.DagsterInvariantViolationError(
+            f"the resource {resource_key!r} is a {kind}, not a SpcsJobResource. Write"
+            f' resources={{"{resource_key}": SpcsJobResource(snowflake=…)}}, with the Snowflake'
+            " connection in it."
+        )
+    return found
+
+
 def _with_timeout(snowflake: Any) -> Any:
     """Return the Snowflake resource, giving up a statement that the account does not answer.
 

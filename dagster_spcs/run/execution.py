@@ -19,7 +19,7 @@ from dagster_spcs.jobs.log_text import plain
 from dagster_spcs.jobs.report import JobReport
 from dagster_spcs.jobs.submission import PlannedJob, SubmittedJob, submit
 from dagster_spcs.jobs.tracked_job import JobKey, TrackedJob
-from dagster_spcs.resource import SpcsJobResource
+from dagster_spcs.resource import SpcsJobResource, bound_resource
 from dagster_spcs.run.asset_keys import AssetKeys, result_table
 from dagster_spcs.run.mode import RunMode, mode_for_run
 from dagster_spcs.run.options import StepOptions
@@ -48,7 +48,7 @@ def execute_step(
             yield _last_verdict(context, check.asset_key)
     if not selected:
         return
-    resource: SpcsJobResource = getattr(context.resources, options.resource_key)
+    resource = bound_resource(context.resources, options.resource_key)
     mode = mode_for_run(context, options.mode)
     what = "the job" if len(selected) == 1 else "the jobs"
     context.log.info(

@@ -111,13 +111,18 @@ class Location:
         *,
         others: Mapping[str, SpcsJobResource] | None = None,
         cursor: str | None = None,
+        bound: Mapping[str, Any] | None = None,
         **sensor: Any,
     ) -> None:
         self.instance = instance
         self.cursor = cursor
         self.sensor = build_spcs_polling_sensor(**sensor)
         self.resource = resource
-        self.resources = {sensor.get("resource_key", "spcs"): resource, **(others or {})}
+        self.resources = {
+            sensor.get("resource_key", "spcs"): resource,
+            **(others or {}),
+            **(bound or {}),
+        }
         self.definitions = dg.Definitions(
             assets=assets,
             sensors=[

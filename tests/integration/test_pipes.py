@@ -366,3 +366,32 @@ def test_two_jobs_of_one_step(resource: SpcsJobResource, instance: dg.DagsterIns
 
     assert job.execute_in_process(instance=instance).success
     assert ["one" in lines[0], "two" in lines[1]] == [True, True]
+
+
+def test_each_call_has_a_container_of_its_own(
+    resource: SpcsJobResource, instance: dg.DagsterInstance, client: SpcsClient, schema: str
+) -> None:
+    """The same request three times is three jobs; a repeated step finds them, call by call."""
+    names: list[list[str]] = []
+    request = speaker("print('same')")
+
+    @dg.op(retry_policy=dg.RetryPolicy(max_retries=1))
+    def three(context: dg.OpExecutionContext, pipes: PipesSpcsClient) -> None:
+        names.append([])
+        # The step is repeated after two of its three calls, and by another instance.
+        calls = 3 if context.retry_number else 2
+        for each in (pipes, PipesSpcsClient(spcs=pipes.spcs), pipes)[:calls]:
+            done = each.run(context=context, request=request)
+            names[-1].append(str(done.metadata[keys.JOB_NAME].value))
+        if not context.retry_number:
+            raise RuntimeError("between two calls")
+
+    @dg.job(resource_defs={"pipes": PipesSpcsClient(spcs=resource)})
+    def job() -> None:
+        three()
+
+    assert job.execute_in_process(instance=instance).success
+    first, second = names
+    assert len({*first, *second}) == 3
+    assert second[:2] == first
+    assert len(client.list_jobs(database="LAB", schema=schema)) == 3

@@ -1,0 +1,96 @@
+"""The parameters of a job asset's function: what ``dagster.asset`` fills, the step fills too."""
+
+import inspect
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import dagster as dg
+
+
+class Parameters:
+    """What a user's function takes.
+
+    Args:
+        function: the user's.
+        resource_key: under which the step needs its ``SpcsJobResource``.
+
+    Raises:
+        dagster.DagsterInvalidDefinitionError: if a parameter is neither the context, nor
+            configuration, nor a resource, or if its annotation cannot be found.
+    """
+
+    def __init__(self, function: Callable[..., Any], resource_key: str) -> None:
+        self._function = function
+        signature = inspect.signature(function)
+        self._own = [_resolved(function, each) for each in signature.parameters.values()]
+        first = next(iter(self._own), None)
+        self._takes_context = first is not None and (
+            first.name in ("context", "_", "__") or first.annotation is dg.AssetExecutionContext
+        )
+        self._filled = self._own[int(self._takes_context) :]
+        self._resource_key = resource_key
+        self._refuse_inputs()
+
+    def give_to(self, run: Callable[..., Any]) -> None:
+        """Give the step's function these parameters, so that Dagster fills them.
+
+        The step's own resource is one of them: Dagster takes either parameters or
+        ``required_resource_keys``.
+        """
+        context = inspect.Parameter(
+            "context",
+            inspect.Parameter.POSITIONAL_OR_KEYWORD,
+            annotation=dg.AssetExecutionContext,
+        )
+        filled = [context, *self._filled]
+        if self._resource_key not in {each.name for each in filled}:
+            filled.append(
+                inspect.Parameter(
+                    self._resource_key,
+                    inspect.Parameter.KEYWORD_ONLY,
+                    annotation=dg.ResourceParam[object],
+                )
+            )
+        run.__signature__ = inspect.Signature(filled)  # type: ignore[attr-defined]
+        run.__annotations__ = {each.name: each.annotation for each in filled}
+
+    def call(self, context: Any, arguments: Mapping[str, Any]) -> Any:
+        """Call the user's function with those of the step's arguments that it takes."""
+        own = {each.name: arguments[each.name] for each in self._filled}
+        return self._function(context, **own) if self._takes_context else self._function(**own)
+
+    def _refuse_inputs(self) -> None:
+        """Refuse what Dagster would take for the value of another asset."""
+
+        def probe(**_: Any) -> None: ...
+
+        probe.__signature__ = inspect.Signature(self._filled)  # type: ignore[attr-defined]
+        probe.__annotations__ = {each.name: each.annotation for each in self._filled}
+        inputs = ", ".join(dg.op(probe).ins)
+        if inputs:
+            raise dg.DagsterInvalidDefinitionError(
+                f"{self._function.__name__}: the parameter {inputs} is neither context, config"
+                " nor a resource. A job reads other assets' tables by itself: name them in"
+                f" deps=[{inputs!r}] instead. A resource needs its class as annotation."
+            )
+
+
+def _resolved(function: Callable[..., Any], parameter: inspect.Parameter) -> inspect.Parameter:
+    """Return a parameter whose annotation is no text, as ``from __future__`` makes it."""
+    if not isinstance(parameter.annotation, str):
+        return parameter
+    original = inspect.unwrap(function)
+    names = vars(sys.modules[original.__module__])
+    nonlocals = inspect.getclosurevars(original).nonlocals
+    try:
+        annotation = eval(parameter.annotation, dict(names), dict(nonlocals))  # noqa: S307
+    except Exception as error:
+        if parameter.name == "context":
+            return parameter.replace(annotation=dg.AssetExecutionContext)
+        raise dg.DagsterInvalidDefinitionError(
+            f"{original.__name__}: the annotation {parameter.annotation} of {parameter.name}"
+            f" cannot be found ({error}). Import it at the top of the module, and not for type"
+            " checkers only."
+        ) from error
+    return parameter.replace(annotation=annotation)

@@ -1,0 +1,58 @@
+"""Mistakes in the definition of a job asset are told when it is defined, with what to write."""
+
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from dagster_spcs import JobRequest, ServiceSpec, spcs_job_asset, spcs_job_multi_asset
+
+SPEC = ServiceSpec(containers=[{"name": "main", "image": "/lab/public/images/a:1"}])
+
+
+def job(context: dg.AssetExecutionContext) -> JobRequest:
+    """A job."""
+    return JobRequest(spec=SPEC)
+
+
+MISTAKES = [
+    ({"overlap": "cancel-previous"}, "write one of 'skip', 'allow', 'cancel_previous'"),
+    ({"mode": "async"}, "write one of 'auto', 'deferred', 'blocking'"),
+    ({"mode": None}, "write one of 'auto'"),
+    ({"max_retries": -1}, "max_retries=-1: write how many"),
+    ({"max_retries": 1.5}, "max_retries=1.5"),
+    ({"max_retries": True}, "max_retries=True"),
+    ({"max_retries": "3"}, "max_retries='3'"),
+    ({"retry_delay_seconds": -1}, "retry_delay_seconds=-1: write a number of seconds"),
+    ({"retry_delay_seconds": float("nan")}, "retry_delay_seconds=nan"),
+    ({"retry_delay_seconds": float("inf")}, "retry_delay_seconds=inf"),
+]
+
+
+@pytest.mark.parametrize(("options", "told"), MISTAKES)
+def test_option_that_cannot_be_meant(options: dict[str, Any], told: str) -> None:
+    with pytest.raises(dg.DagsterInvalidDefinitionError, match=told):
+        spcs_job_asset(**options)(job)
+    with pytest.raises(dg.DagsterInvalidDefinitionError, match=told):
+        spcs_job_multi_asset(specs=[dg.AssetSpec("a")], **options)(job)
+
+
+def test_decorator_without_parentheses() -> None:
+    with pytest.raises(dg.DagsterInvalidDefinitionError, match=r"write @spcs_job_asset\(…\) with"):
+        spcs_job_asset(job)
+
+
+def test_upstream_asset_as_parameter() -> None:
+    def report(context: dg.AssetExecutionContext, raw_reviews: Any) -> JobRequest:
+        return JobRequest(spec=SPEC)
+
+    with pytest.raises(dg.DagsterInvalidDefinitionError, match=r"deps=\['raw_reviews'\] instead"):
+        spcs_job_asset()(report)
+
+
+def test_annotation_that_cannot_be_found() -> None:
+    def report(context: "dg.AssetExecutionContext", extra: "Absent") -> "Missing":  # type: ignore[name-defined]  # noqa: F821
+        return JobRequest(spec=SPEC)
+
+    with pytest.raises(dg.DagsterInvalidDefinitionError, match="annotation Absent of extra"):
+        spcs_job_asset()(report)
