@@ -1,11 +1,13 @@
 """The parameters of a job asset's function: what ``dagster.asset`` fills, the step fills too."""
 
 import inspect
-import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import dagster as dg
+
+_ANY_OTHERS = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+"""``*args`` and ``**kwargs`` of a wrapper: there is nothing to fill them with."""
 
 
 class Parameters:
@@ -22,13 +24,16 @@ class Parameters:
 
     def __init__(self, function: Callable[..., Any], resource_key: str) -> None:
         self._function = function
-        signature = inspect.signature(function)
-        self._own = [_resolved(function, each) for each in signature.parameters.values()]
-        first = next(iter(self._own), None)
+        own = [
+            _resolved(function, each)
+            for each in inspect.signature(function).parameters.values()
+            if each.kind not in _ANY_OTHERS
+        ]
+        first = next(iter(own), None)
         self._takes_context = first is not None and (
             first.name in ("context", "_", "__") or first.annotation is dg.AssetExecutionContext
         )
-        self._filled = self._own[int(self._takes_context) :]
+        self._filled = own[int(self._takes_context) :]
         self._resource_key = resource_key
         self._refuse_inputs()
 
@@ -80,11 +85,10 @@ def _resolved(function: Callable[..., Any], parameter: inspect.Parameter) -> ins
     """Return a parameter whose annotation is no text, as ``from __future__`` makes it."""
     if not isinstance(parameter.annotation, str):
         return parameter
-    original = inspect.unwrap(function)
-    names = vars(sys.modules[original.__module__])
-    nonlocals = inspect.getclosurevars(original).nonlocals
+    original: Any = inspect.unwrap(function)
     try:
-        annotation = eval(parameter.annotation, dict(names), dict(nonlocals))  # noqa: S307
+        nonlocals = dict(inspect.getclosurevars(original).nonlocals)
+        annotation = eval(parameter.annotation, dict(original.__globals__), nonlocals)  # noqa: S307
     except Exception as error:
         if parameter.name == "context":
             return parameter.replace(annotation=dg.AssetExecutionContext)

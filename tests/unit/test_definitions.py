@@ -56,3 +56,12 @@ def test_annotation_that_cannot_be_found() -> None:
 
     with pytest.raises(dg.DagsterInvalidDefinitionError, match="annotation Absent of extra"):
         spcs_job_asset()(report)
+
+
+def test_function_that_takes_anything() -> None:
+    """A wrapper's ``*args`` and ``**kwargs`` are nobody's input."""
+
+    def wrapper(context: dg.AssetExecutionContext, *args: Any, **kwargs: Any) -> JobRequest:
+        return JobRequest(spec=SPEC)
+
+    assert spcs_job_asset(name="a")(wrapper).key == dg.AssetKey("a")
