@@ -6,7 +6,7 @@ from typing import Any
 
 import dagster as dg
 
-from dagster_spcs.definition import define, job_asset_spec, refuse_bare, refuse_unknown_words
+from dagster_spcs.definition import define, job_asset_spec, refuse_unknown_words
 from dagster_spcs.run.mode import Mode
 from dagster_spcs.run.options import StepOptions
 from dagster_spcs.run.overlap import Overlap
@@ -92,7 +92,10 @@ def spcs_job_asset(
         dagster.DagsterInvalidDefinitionError: if an option or a parameter of the function cannot
             be meant; it says what to write.
     """
-    refuse_bare("spcs_job_asset", misplaced)
+    if misplaced:
+        raise dg.DagsterInvalidDefinitionError(
+            "write @spcs_job_asset(…) with parentheses above the function, and options by name"
+        )
     refuse_unknown_words(mode=mode, overlap=overlap)
     if batch and pipes:
         raise dg.DagsterInvalidDefinitionError(

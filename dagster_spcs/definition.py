@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from types import UnionType
 from typing import Any, get_args
 
 import dagster as dg
@@ -33,11 +32,11 @@ def job_asset_spec(
         InvalidName: if no table can be called ``result_table``.
         dagster.DagsterInvalidDefinitionError: if a number cannot be meant.
     """
-    if not _is_number(max_retries, int):
+    if not _is_number(max_retries, (int,)):
         raise dg.DagsterInvalidDefinitionError(
             f"max_retries={max_retries!r}: write how many further attempts there may be, 0 for none"
         )
-    if not _is_number(retry_delay_seconds, int | float):
+    if not _is_number(retry_delay_seconds, (int, float)):
         raise dg.DagsterInvalidDefinitionError(
             f"retry_delay_seconds={retry_delay_seconds!r}: write a number of seconds, 0 or more"
         )
@@ -96,18 +95,6 @@ def define(
     return decorated
 
 
-def refuse_bare(decorator: str, misplaced: tuple[object, ...]) -> None:
-    """Refuse a decorator that was given a function, or an option without its name.
-
-    Raises:
-        dagster.DagsterInvalidDefinitionError: saying what to write.
-    """
-    if misplaced:
-        raise dg.DagsterInvalidDefinitionError(
-            f"write @{decorator}(…) with parentheses above the function, and options by name"
-        )
-
-
 def refuse_unknown_words(*, mode: str, overlap: str) -> None:
     """Refuse what is none of the words that an option takes.
 
@@ -124,7 +111,6 @@ def refuse_unknown_words(*, mode: str, overlap: str) -> None:
             )
 
 
-def _is_number(value: object, kind: type | UnionType) -> bool:
-    if isinstance(value, bool) or not isinstance(value, kind):
-        return False
-    return isinstance(value, int | float) and math.isfinite(value) and value >= 0
+def _is_number(value: object, kinds: tuple[type[int | float], ...]) -> bool:
+    """Whether a value is a number of these kinds, finite and not below 0."""
+    return isinstance(value, kinds) and not isinstance(value, bool) and 0 <= value < math.inf

@@ -11,24 +11,24 @@ from weakref import WeakKeyDictionary
 import dagster as dg
 from dagster_pipes import PIPES_PROTOCOL_VERSION
 
-from dagster_spcs.errors import ObjectNotFound, SpcsError
 from dagster_spcs.event_log.container_reports import ContainerReports
 from dagster_spcs.event_log.job_metadata import job_metadata
 from dagster_spcs.jobs.gather import Gatherer
 from dagster_spcs.jobs.job_errors import JobFailed
-from dagster_spcs.jobs.log_text import plain
 from dagster_spcs.jobs.report import JobReport
 from dagster_spcs.jobs.submission import PlannedJob, submit
 from dagster_spcs.pipes.context import MESSAGES, with_environment, with_pipes
 from dagster_spcs.pipes.storable import NotStorable, storable
 from dagster_spcs.resource import SpcsJobResource
-from dagster_spcs.run.waiting import LogStreams, compute_log, gather_whole, wait_and_stream
+from dagster_spcs.run.waiting import (
+    LogStreams,
+    cancel_interrupted,
+    compute_log,
+    gather_whole,
+    wait_and_stream,
+)
 from dagster_spcs.spcs.client import SpcsClient
-from dagster_spcs.spcs.names import JobName
 from dagster_spcs.spcs.request import JobRequest
-
-_FAILURE_LOG_BYTES = 2_000
-
 
 _calls: WeakKeyDictionary[dg.OpExecutionContext, Counter[str]] = WeakKeyDictionary()
 """How often each request was run, by the execution of a step; a repeated step counts anew."""
@@ -147,11 +147,7 @@ class PipesSpcsClient(dg.ConfigurableResource[Any], dg.PipesClient):
             except NotStorable as error:
                 raise dg.Failure(f"{report.job.name} reported something odd: {error}") from error
         if not report.succeeded:
-            last_lines = plain(report.log.lines, _FAILURE_LOG_BYTES)
-            failure = JobFailed(
-                report.job.record, report.exit_codes, last_lines, ending=report.ending
-            )
-            raise dg.Failure(str(failure))
+            raise dg.Failure(str(JobFailed.of(report)))
         metadata = job_metadata(report, ContainerReports(), account=self.spcs.account())
         return dg.PipesClientCompletedInvocation(session, metadata=metadata)
 
@@ -201,7 +197,7 @@ class PipesSpcsClient(dg.ConfigurableResource[Any], dg.PipesClient):
                 warn=context.log.warning,
             )
         except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
-            self._cancel(name, context)
+            cancel_interrupted(self.spcs, [name], context.log.error)
             raise
         gatherer = Gatherer(
             client, source=self.spcs.metadata_source(), last_lines=self.spcs.log_lines
@@ -215,12 +211,3 @@ class PipesSpcsClient(dg.ConfigurableResource[Any], dg.PipesClient):
             warn=context.log.warning,
         )
         return report
-
-    def _cancel(self, name: JobName, context: Any) -> None:
-        with self.spcs.get_client() as client:
-            try:
-                client.cancel(name)
-            except ObjectNotFound:
-                return  # it was not submitted yet
-            except SpcsError as error:
-                context.log.error(f"{name} could not be cancelled and goes on: {error}")

@@ -1,4 +1,4 @@
-"""Reading one entry of an event's metadata, by its type; what is wrong with it raises."""
+"""Reading one entry of metadata: of a definition, or of an event, where what is wrong raises."""
 
 from collections.abc import Mapping
 from datetime import datetime, timezone
@@ -6,10 +6,26 @@ from typing import Any
 
 import dagster as dg
 
+from dagster_spcs.event_log.keys import RESULT_TABLE
+from dagster_spcs.spcs.clocks import USABLE_YEARS
 from dagster_spcs.spcs.unreadable import is_text
 
-_YEARS = range(1980, 2200)
 StoredMetadata = Mapping[str, dg.MetadataValue[Any]]
+
+
+def defined(metadata: Mapping[str, Any], key: str) -> Any:
+    """Return an entry of a definition's metadata, None if there is none.
+
+    It comes back as a ``MetadataValue``, or as it was given.
+    """
+    value = metadata.get(key)
+    return getattr(value, "value", value)
+
+
+def result_table(metadata: Mapping[str, Any]) -> str | None:
+    """Return the table that a definition says its job fills, None if it names none."""
+    table = defined(metadata, RESULT_TABLE)
+    return None if table is None else str(table)
 
 
 def text_of(metadata: StoredMetadata, key: str) -> str:
@@ -37,6 +53,6 @@ def texts_of(metadata: StoredMetadata, key: str) -> tuple[str, ...]:
 def moment_of(metadata: StoredMetadata, key: str) -> datetime:
     """Return a moment, in UTC, of our days: one that can be calculated with."""
     moment = datetime.fromtimestamp(metadata[key].value, timezone.utc)
-    if moment.year not in _YEARS:
+    if moment.year not in USABLE_YEARS:
         raise ValueError(f"{key} is {moment}")
     return moment

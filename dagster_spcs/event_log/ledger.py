@@ -14,7 +14,7 @@ import dagster as dg
 
 from dagster_spcs.event_log.end import JobEnd, OwnEvent, read_end
 from dagster_spcs.event_log.start import JobStart, read_start
-from dagster_spcs.jobs.tracked_job import JobKey
+from dagster_spcs.jobs.tracked_job import JobKey, TrackedJob
 from dagster_spcs.spcs.unreadable import Unreadable
 
 _PAGE = 1000
@@ -96,6 +96,25 @@ class Ledger:
         if partitions and None not in partitions and len(partitions) <= _MOST_PARTITIONS:
             wanted = sorted(map(str, partitions))
         return _page(self._events(asset_key, since, wanted))
+
+    def read_of(
+        self, jobs: Iterable[TrackedJob], since: Callable[[TrackedJob], datetime]
+    ) -> dict[tuple[str, ...], Page]:
+        """Return what the log says of some jobs' assets, by asset.
+
+        Args:
+            jobs: the jobs.
+            since: from when on there may be an event of a job.
+        """
+        earliest: dict[tuple[str, ...], datetime] = {}
+        partitions: dict[tuple[str, ...], set[str | None]] = {}
+        for job in jobs:
+            moment = since(job)
+            earliest[job.asset_key] = min(moment, earliest.get(job.asset_key, moment))
+            # The partitions of a batch are not known before its start was read.
+            partition = None if job.identity.batch else job.partition
+            partitions.setdefault(job.asset_key, set()).add(partition)
+        return {key: self.read(key, moment, partitions[key]) for key, moment in earliest.items()}
 
     def read_starts(self, asset_key: Sequence[str], since: datetime) -> Page:
         """Return the same, without the ends that are successes.

@@ -18,7 +18,7 @@ from dagster_spcs.spcs.client import SpcsClient
 from dagster_spcs.spcs.names import JobName
 from dagster_spcs.spcs.records import HistoryRecord, LogLine
 from dagster_spcs.spcs.status import JobStatus
-from dagster_spcs.spcs.unreadable import Unreadable, one_line
+from dagster_spcs.spcs.unreadable import Unreadable, as_note
 
 _MAX_CONCURRENT = 8
 _NODE_LOG_IS_CUT = 80 * 1024
@@ -143,7 +143,7 @@ class Gatherer:
             elif row is not None:
                 reports[key] = report.with_note(f"history: {row}")
             elif history.refusal is not None:
-                reports[key] = report.with_note(_refused("history", history.refusal))
+                reports[key] = report.with_note(as_note("history", history.refusal))
             elif history.is_enabled:
                 reports[key] = report.with_note(_NO_ROW)
 
@@ -159,7 +159,7 @@ class Gatherer:
             return
         except NotAnswered as error:
             for key, report in reports.items():
-                reports[key] = report.with_note(_refused("logs", error))
+                reports[key] = report.with_note(as_note("logs", error))
             return
         for job in jobs:
             log = logs.get(job.name)
@@ -184,7 +184,7 @@ class Gatherer:
         except NotAnswered as error:
             if len(set(tables.values())) == 1:
                 for key in tables:
-                    reports[key] = reports[key].with_note(_refused("result table", error))
+                    reports[key] = reports[key].with_note(as_note("result table", error))
                 return
             # One table that is not there refuses the statement of all: halve until it is alone.
             keys = list(tables)
@@ -212,7 +212,7 @@ class Gatherer:
         try:
             return replace(report, containers=tuple(self._client.containers(report.job.name)))
         except NotAnswered as error:
-            return report.with_note(_refused("containers", error))
+            return report.with_note(as_note("containers", error))
 
     def _with_partitions(self, report: JobReport) -> JobReport:
         partitions = tuple(self._partitions_of_start(report.job))
@@ -221,7 +221,7 @@ class Gatherer:
                 document = self._client.specification(report.job.name)
                 partitions = partitions_of(document)
             except NotAnswered as error:
-                return report.with_note(_refused("the partitions of this job", error))
+                return report.with_note(as_note("the partitions of this job", error))
         return replace(report, partitions=partitions)
 
     def _with_messages(self, report: JobReport) -> JobReport:
@@ -237,7 +237,7 @@ class Gatherer:
             try:
                 log = self._client.node_logs(report.job.name, report.containers, last_lines=None)
             except NotAnswered as error:
-                report = report if late.messages else report.with_note(_refused("node logs", error))
+                report = report if late.messages else report.with_note(as_note("node logs", error))
             else:
                 fresh = read_messages(log.lines)
                 has_more = len(fresh.messages) >= len(late.messages)
@@ -262,7 +262,7 @@ class Gatherer:
         except NotAnswered as error:
             # After a while the node is gone, and this source with it; then the event table has
             # all.
-            return report if report.log.lines else report.with_note(_refused("node logs", error))
+            return report if report.log.lines else report.with_note(as_note("node logs", error))
         known = {line.text for line in report.log.lines}
         if not fresh.lines or all(line.text in known for line in fresh.lines):
             return report  # the event table's lines tell stream and totals as well
@@ -280,7 +280,7 @@ class Gatherer:
                     refused[pool] = error
             known = replace(report, family=self._families.get(pool))
             if pool in refused:
-                known = known.with_note(_refused("compute pool", refused[pool]))
+                known = known.with_note(as_note("compute pool", refused[pool]))
             complete.append(known)
         return complete
 
@@ -307,10 +307,6 @@ def _with_instances(report: JobReport) -> JobReport:
     at_work = any(container.started is not None for container in left)
     goes_on = at_work and report.job.status is JobStatus.FAILED
     return replace(report, is_whole=False, goes_on=goes_on)
-
-
-def _refused(what: str, error: NotAnswered) -> str:
-    return f"{what}: {one_line(str(error).partition(chr(10))[0])}"
 
 
 def _size(lines: Sequence[LogLine]) -> int:

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
+from dagster_spcs.spcs.clocks import USABLE_YEARS
 from dagster_spcs.spcs.unreadable import Unreadable, read_safely
 
 MAX_COMMENT = 4000
@@ -21,8 +22,6 @@ MAX_PARTITION_BYTES = 2000
 """Longest partition key; PostgreSQL keeps it in an index of at most 2,704 bytes."""
 _Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
 """Text that every database stores."""
-_YEARS = range(1980, 2200)
-"""A time outside of these years was not written here, and could not be calculated with."""
 
 
 class JobIdentity(BaseModel):
@@ -63,7 +62,7 @@ class JobIdentity(BaseModel):
     def _is_a_moment(cls, value: datetime | None) -> datetime | None:
         if value is None:
             return None
-        if value.tzinfo is None or value.year not in _YEARS:
+        if value.tzinfo is None or value.year not in USABLE_YEARS:
             raise ValueError("a time with its zone, of our days")
         return value.astimezone(timezone.utc) if value.utcoffset() else value
 

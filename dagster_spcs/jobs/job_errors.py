@@ -4,9 +4,13 @@ import textwrap
 from collections.abc import Mapping
 
 from dagster_spcs.errors import SpcsError
+from dagster_spcs.jobs.log_text import plain
+from dagster_spcs.jobs.report import JobReport
 from dagster_spcs.spcs.names import JobName
 from dagster_spcs.spcs.records import JobRecord
 from dagster_spcs.spcs.status import JobStatus
+
+_LOG_BYTES = 2_000
 
 
 class JobFailed(SpcsError):
@@ -37,6 +41,12 @@ class JobFailed(SpcsError):
             f" Its last lines:\n{textwrap.indent(last_lines or '(no output)', '  ')}"
             f"{'' if job.status is JobStatus.DELETED else kept}"
         )
+
+    @classmethod
+    def of(cls, report: JobReport) -> "JobFailed":
+        """Return the error that tells what a report of a failure does."""
+        last_lines = plain(report.log.lines, _LOG_BYTES)
+        return cls(report.job.record, report.exit_codes, last_lines, ending=report.ending)
 
 
 class JobNameInUse(SpcsError):

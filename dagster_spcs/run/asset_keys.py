@@ -2,11 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import dagster as dg
-
-from dagster_spcs.event_log.keys import RESULT_TABLE
 
 
 @dataclass(frozen=True)
@@ -50,10 +47,3 @@ class AssetKeys:
         if self.defined[key] in requests or key in self.defined.values():
             return requests.get(self.defined[key])
         return requests.get(key)
-
-
-def result_table(definition: dg.AssetsDefinition, key: dg.AssetKey) -> str | None:
-    """Return the table that an asset's job fills, None if the asset names none."""
-    value: Any = definition.metadata_by_key[key].get(RESULT_TABLE)
-    value = getattr(value, "value", value)
-    return None if value is None else str(value)

@@ -2,36 +2,39 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 import dagster as dg
 
-from dagster_spcs.errors import ObjectNotFound
 from dagster_spcs.event_log import keys
 from dagster_spcs.event_log.end import EndEvents, check_result, end_events
+from dagster_spcs.event_log.entries import result_table
 from dagster_spcs.event_log.ledger import Ledger, Page
 from dagster_spcs.event_log.signs_of_life import SignsOfLife
 from dagster_spcs.event_log.start import start_event
 from dagster_spcs.jobs.gather import Gatherer
 from dagster_spcs.jobs.job_errors import JobFailed
-from dagster_spcs.jobs.log_text import plain
 from dagster_spcs.jobs.report import JobReport
 from dagster_spcs.jobs.submission import PlannedJob, SubmittedJob, submit
 from dagster_spcs.jobs.tracked_job import JobKey, TrackedJob
 from dagster_spcs.resource import SpcsJobResource, bound_resource
-from dagster_spcs.run.asset_keys import AssetKeys, result_table
+from dagster_spcs.run.asset_keys import AssetKeys
 from dagster_spcs.run.mode import RunMode, mode_for_run
 from dagster_spcs.run.options import StepOptions
 from dagster_spcs.run.overlap import cancel_and_wait, find_overlapping
 from dagster_spcs.run.planning import Planner
-from dagster_spcs.run.waiting import LogStreams, compute_log, gather_whole, wait_and_stream
+from dagster_spcs.run.waiting import (
+    LogStreams,
+    cancel_interrupted,
+    compute_log,
+    gather_whole,
+    wait_and_stream,
+)
 from dagster_spcs.spcs.client import RETRY_TIMEOUT_SECONDS, SpcsClient
 from dagster_spcs.spcs.clocks import HOSTS_DIFFER_BY
 from dagster_spcs.spcs.job_errors import SubmissionFailed
 from dagster_spcs.spcs.names import JobName
 
-_FAILURE_LOG_BYTES = 2_000
 _READ_TOGETHER = 50
 
 
@@ -138,7 +141,8 @@ class StepExecution:
             yield from self._wait(submitted, unfinished)
         except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
             if self._mode.blocking:
-                self._cancel(unfinished)
+                cancel_interrupted(self._resource, unfinished, self._context.log.error)
+                self._context.log.info("The run was terminated: its jobs are cancelled.")
             raise
         yield from self._conclude()
 
@@ -216,7 +220,8 @@ class StepExecution:
             unfinished.difference_update(job.name for job in ended)
 
     def _result_table(self, job: TrackedJob) -> str | None:
-        return result_table(self._context.assets_def, _asset_key(job.asset_key))
+        defined = self._context.assets_def.metadata_by_key[_asset_key(job.asset_key)]
+        return result_table(defined)
 
     def _record(
         self, ended: Sequence[TrackedJob], gatherer: Gatherer, streams: LogStreams
@@ -244,20 +249,10 @@ class StepExecution:
 
     def _recorded(self, jobs: Iterable[TrackedJob]) -> dict[tuple[str, ...], Page]:
         """Return what is recorded of the jobs' assets by now, by this run or by the sensor."""
-        since: dict[tuple[str, ...], datetime] = {}
-        partitions: dict[tuple[str, ...], set[str | None]] = {}
-        for job in jobs:
-            submitted = job.identity.submitted - HOSTS_DIFFER_BY
-            since[job.asset_key] = min(submitted, since.get(job.asset_key, submitted))
-            partitions.setdefault(job.asset_key, set()).add(job.partition)
-        return {
-            key: self._ledger.read(key, moment, partitions[key]) for key, moment in since.items()
-        }
+        return self._ledger.read_of(jobs, lambda job: job.identity.submitted - HOSTS_DIFFER_BY)
 
     def _note_failure(self, report: JobReport) -> None:
-        last_lines = plain(report.log.lines, _FAILURE_LOG_BYTES)
-        failure = JobFailed(report.job.record, report.exit_codes, last_lines, ending=report.ending)
-        self._failures.append((report, failure))
+        self._failures.append((report, JobFailed.of(report)))
 
     def _leave_to_recorder(self, report: JobReport) -> None:
         key = _asset_key(report.job.asset_key)
@@ -356,18 +351,6 @@ class StepExecution:
         if not failed:
             self._recorded_elsewhere.append(key)
         yield check
-
-    def _cancel(self, names: Iterable[JobName]) -> None:
-        # With a client of its own: the one that was interrupted may be waiting for an account
-        # that cannot be reached.
-        with self._resource.get_client() as client:
-            refused = client.cancel_many(
-                sorted(names), max_concurrent=self._resource.max_concurrent_submissions
-            )
-        for name, error in refused.items():
-            if not isinstance(error, ObjectNotFound):  # it was not submitted yet
-                self._context.log.error(f"{name} could not be cancelled and goes on: {error}")
-        self._context.log.info("The run was terminated: its jobs are cancelled.")
 
 
 def _asset_key(path: Sequence[str]) -> dg.AssetKey:

@@ -57,8 +57,7 @@ class Parameters:
                     annotation=dg.ResourceParam[object],
                 )
             )
-        run.__signature__ = inspect.Signature(filled)  # type: ignore[attr-defined]
-        run.__annotations__ = {each.name: each.annotation for each in filled}
+        _give(run, filled)
 
     def call(self, context: Any, arguments: Mapping[str, Any]) -> Any:
         """Call the user's function with those of the step's arguments that it takes."""
@@ -70,8 +69,7 @@ class Parameters:
 
         def probe(**_: Any) -> None: ...
 
-        probe.__signature__ = inspect.Signature(self._filled)  # type: ignore[attr-defined]
-        probe.__annotations__ = {each.name: each.annotation for each in self._filled}
+        _give(probe, self._filled)
         inputs = ", ".join(dg.op(probe).ins)
         if inputs:
             raise dg.DagsterInvalidDefinitionError(
@@ -79,6 +77,12 @@ class Parameters:
                 " nor a resource. A job reads other assets' tables by itself: name them in"
                 f" deps=[{inputs!r}] instead. A resource needs its class as annotation."
             )
+
+
+def _give(function: Callable[..., Any], parameters: list[inspect.Parameter]) -> None:
+    """Let a function seem to have these parameters; Dagster reads both."""
+    function.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    function.__annotations__ = {each.name: each.annotation for each in parameters}
 
 
 def _resolved(function: Callable[..., Any], parameter: inspect.Parameter) -> inspect.Parameter:

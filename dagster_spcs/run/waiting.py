@@ -2,14 +2,15 @@
 
 import itertools
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-from dagster_spcs.errors import NotAnswered
+from dagster_spcs.errors import NotAnswered, ObjectNotFound
 from dagster_spcs.jobs.gather import Gatherer
 from dagster_spcs.jobs.report import JobReport
 from dagster_spcs.jobs.submission import SubmittedJob
 from dagster_spcs.jobs.tracked_job import JobKey, TrackedJob
 from dagster_spcs.pipes.messages import MARK
+from dagster_spcs.resource import SpcsJobResource
 from dagster_spcs.run.log_follower import LogFollower
 from dagster_spcs.spcs import clocks
 from dagster_spcs.spcs.client import SpcsClient
@@ -200,3 +201,18 @@ def cancel_overdue(client: SpcsClient, report: JobReport, warn: Say) -> None:
         client.cancel(report.job.name)
     except NotAnswered as error:
         warn(f"{report.job.name} timed out and goes on: {error}")
+
+
+def cancel_interrupted(resource: SpcsJobResource, names: Collection[JobName], say: Say) -> None:
+    """Cancel what a run leaves when it is interrupted; tell of jobs that go on.
+
+    With a client of its own: the one that was interrupted may be waiting for an account that cannot
+    be reached.
+    """
+    with resource.get_client() as client:
+        refused = client.cancel_many(
+            sorted(names), max_concurrent=resource.max_concurrent_submissions
+        )
+    for name, error in refused.items():
+        if not isinstance(error, ObjectNotFound):  # it was not submitted yet
+            say(f"{name} could not be cancelled and goes on: {error}")

@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 
 from dagster_spcs.event_log import keys
+from dagster_spcs.event_log.entries import defined, result_table
 from dagster_spcs.jobs.identity import JobIdentity
 from dagster_spcs.jobs.tracked_job import TrackedJob
 
@@ -92,8 +93,7 @@ class CodeLocation:
 
     def result_table(self, job: TrackedJob) -> str | None:
         """Return the table that a job fills, None if its asset names none."""
-        table = self.metadata(job.asset_key, keys.RESULT_TABLE)
-        return None if table is None else str(table)
+        return result_table(self._graph.get(dg.AssetKey(list(job.asset_key))).metadata)
 
     def op_name(self, asset: Sequence[str]) -> str:
         """Return the name of the op that makes an asset: its place in a run's configuration."""
@@ -117,6 +117,4 @@ class CodeLocation:
 
     def metadata(self, asset: Sequence[str], key: str) -> Any:
         """Return a value of an asset's definition metadata, None if there is none."""
-        value = self._graph.get(dg.AssetKey(list(asset))).metadata.get(key)
-        # It comes back as a MetadataValue, or as it was given.
-        return getattr(value, "value", value)
+        return defined(self._graph.get(dg.AssetKey(list(asset))).metadata, key)

@@ -28,7 +28,7 @@ from dagster_spcs.spcs.client import SpcsClient
 from dagster_spcs.spcs.clocks import ACCOUNT_DIFFERS_BY, HOSTS_DIFFER_BY, RETENTION
 from dagster_spcs.spcs.names import JobName
 from dagster_spcs.spcs.records import HistoryRecord
-from dagster_spcs.spcs.unreadable import Unreadable, one_line
+from dagster_spcs.spcs.unreadable import Unreadable, as_note
 
 _MAX_CONCURRENT = 8
 AssetKey = tuple[str, ...]
@@ -262,7 +262,7 @@ class DroppedJobs:
         except FunctionUnavailable:
             return {}, None, False  # not every account has it
         except NotAnswered as error:
-            return {}, f"history: {one_line(str(error).partition(chr(10))[0])}", True
+            return {}, as_note("history", error), True
         return {str(name): rows for name, rows in found.items()}, None, True
 
 

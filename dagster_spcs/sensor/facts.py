@@ -1,7 +1,7 @@
 """Collecting what a tick has to know before it decides."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from dagster_spcs.event_log.ledger import Entry, Ledger, Page
@@ -45,15 +45,7 @@ class FactFinder:
     def of_listed(self, jobs: Iterable[TrackedJob]) -> list[Facts]:
         """Return the facts of listed jobs that are over or overdue, the oldest end first."""
         ordered = sorted(jobs, key=lambda job: (job.record.updated_on, job.name))
-        since: dict[AssetKey, datetime] = {}
-        partitions: dict[AssetKey, set[str | None]] = {}
-        for job in ordered:
-            moment = self._recorded_since(job)
-            since[job.asset_key] = min(moment, since.get(job.asset_key, moment))
-            # The partitions of a batch are not known before its start was read.
-            partition = None if job.identity.batch else job.partition
-            partitions.setdefault(job.asset_key, set()).add(partition)
-        pages = {key: self._read(key, moment, partitions[key]) for key, moment in since.items()}
+        pages = self._read(ordered, self._recorded_since)
         return [self._facts(job, pages[job.asset_key].of(job.key)) for job in ordered]
 
     def of_unlisted(self, jobs: Iterable[Unlisted]) -> list[Facts]:
@@ -63,9 +55,8 @@ class FactFinder:
     def refresh(self, facts: Facts) -> Entry:
         """Return what is recorded of a job by now: its run may be recording at this moment."""
         job = facts.job
-        partitions: Sequence[str | None] = () if job.identity.batch else (job.partition,)
-        page = self._read(job.asset_key, job.identity.submitted - HOSTS_DIFFER_BY, partitions)
-        return page.of(job.key)
+        pages = self._read([job], lambda job: job.identity.submitted - HOSTS_DIFFER_BY)
+        return pages[job.asset_key].of(job.key)
 
     def _facts(self, job: TrackedJob, entry: Entry, gone: Gone | None = None) -> Facts:
         blocking = job.identity.blocking
@@ -94,7 +85,10 @@ class FactFinder:
         since = submitted if is_searched or looked is None else max(submitted, looked)
         return since - HOSTS_DIFFER_BY
 
-    def _read(self, key: AssetKey, since: datetime, partitions: Iterable[str | None]) -> Page:
-        page = self._ledger.read(key, since, set(partitions))
-        page.warn(asset_text(key), self._log)
-        return page
+    def _read(
+        self, jobs: Iterable[TrackedJob], since: Callable[[TrackedJob], datetime]
+    ) -> dict[AssetKey, Page]:
+        pages = self._ledger.read_of(jobs, since)
+        for key, page in pages.items():
+            page.warn(asset_text(key), self._log)
+        return pages

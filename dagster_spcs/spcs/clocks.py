@@ -17,6 +17,8 @@ ROW_ARRIVES_WITHIN = timedelta(minutes=2)
 """How late a job's row may appear in the history. ml-python's tests expect it at once."""
 RETENTION = timedelta(days=30)
 """How long the account keeps a finished job (page "EXECUTE JOB SERVICE")."""
+USABLE_YEARS = range(1980, 2200)
+"""A time outside of these years is a mistake, and could not be calculated with."""
 
 
 def utc_now() -> datetime:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def paused_collector() -> Iterator[None]:
-    """Let the collector rest for a moment, in the whole process.
+    """Let the collector rest meanwhile, in the whole process.
 
     A listing of ten thousand rows makes a hundred thousand objects, none of them garbage. Each few
     thousand of them the collector would go through these again, and at times through all of

@@ -16,6 +16,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar, overload
 
 from dagster_spcs.errors import UnexpectedAnswer
+from dagster_spcs.spcs.clocks import USABLE_YEARS
 from dagster_spcs.spcs.names import JobName
 from dagster_spcs.spcs.status import JobStatus
 from dagster_spcs.spcs.unreadable import Unreadable, read_safely, replace_what_is_no_text
@@ -25,8 +26,6 @@ _FRACTION = re.compile(r"\.[0-9]+")
 _ENDED = frozenset({"DONE", "FAILED"})
 """Statuses of a container (page "SHOW SERVICE CONTAINERS IN SERVICE"): one that could not be
 started is FAILED without an exit code."""
-_YEARS = range(1980, 2200)
-"""A time outside of these years is a mistake, and could not be calculated with."""
 Record = TypeVar("Record")
 
 
@@ -468,7 +467,7 @@ def _moment(value: Any) -> datetime:
         # Python 3.10 reads three or six digits of a second, nothing between or beyond.
         text = _FRACTION.sub(lambda match: f"{match[0]:0<7}"[:7], value)
         value = datetime.fromisoformat(text.replace("Z", "+00:00"))
-    if not isinstance(value, datetime) or value.year not in _YEARS:
+    if not isinstance(value, datetime) or value.year not in USABLE_YEARS:
         raise UnexpectedAnswer(f"{value!r} is no time stamp")
     return value if value.tzinfo else value.replace(tzinfo=timezone.utc)
 

@@ -51,6 +51,11 @@ def one_line(text: str) -> str:
     return replace_what_is_no_text(text)[:_LONGEST_REASON]
 
 
+def as_note(what: str, error: Exception) -> str:
+    """Return why something is not known, as a note: the first line of the error."""
+    return f"{what}: {one_line(str(error).partition(chr(10))[0])}"
+
+
 def is_text(value: str) -> bool:
     """Whether every database stores a text: it has no NUL and no halves of surrogate pairs."""
     return value.isprintable() or _NOT_STORED.search(value) is None

@@ -24,6 +24,26 @@ STORED_TEXT = (ANY_TEXT | AWKWARD_TEXT).map(lambda text: text.replace("\0", ""))
 """Text that every database stores: it has no NUL."""
 PLAIN_TEXT = ANY_TEXT.filter(is_text)
 """Text that has no NUL and no halves of surrogate pairs."""
+MOMENTS = st.datetimes(
+    datetime(1980, 1, 1), datetime(2199, 12, 31), timezones=st.just(timezone.utc)
+)
+"""Times that the library can calculate with."""
+IDENTITIES = st.builds(
+    lambda **fields: JobIdentity(**fields),  # else what is required is drawn by its alias, too
+    asset=st.lists(STORED_TEXT, min_size=1, max_size=3).map(tuple),
+    partition=st.none() | STORED_TEXT,
+    run_id=st.uuids().map(str),
+    attempt=st.integers(0, 10_000),
+    blocking=st.booleans(),
+    submitted=MOMENTS,
+    deadline=st.none() | MOMENTS,
+    deployment=st.none() | STORED_TEXT,
+    resource_key=st.none() | STORED_TEXT,
+    pipes=st.booleans(),
+    batch=st.booleans(),
+    call=st.none() | STORED_TEXT,
+    note=st.none() | AWKWARD_TEXT,
+)
 
 
 def at(minutes: float) -> datetime:

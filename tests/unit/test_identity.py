@@ -1,38 +1,15 @@
 """A job's identity: into a COMMENT and back, and never mistaken for another comment."""
 
 import json
-from datetime import datetime, timezone
+from datetime import timezone
 
 import pytest
 from hypothesis import example, given
-from hypothesis import strategies as st
 
 from dagster_spcs.jobs.identity import MAX_COMMENT, JobIdentity
 from dagster_spcs.spcs.unreadable import Unreadable
 
-from .samples import ANY_TEXT, AWKWARD_TEXT, NOON, STORED_TEXT, at, identity
-
-MOMENTS = st.datetimes(
-    min_value=datetime(1990, 1, 1),
-    max_value=datetime(2090, 1, 1),
-    timezones=st.just(timezone.utc),
-)
-IDENTITIES = st.builds(
-    lambda **fields: JobIdentity(**fields),  # else what is required is drawn by its alias, too
-    asset=st.lists(STORED_TEXT, min_size=1, max_size=3).map(tuple),
-    partition=st.none() | STORED_TEXT,
-    run_id=st.uuids().map(str),
-    attempt=st.integers(0, 10_000),
-    blocking=st.booleans(),
-    submitted=MOMENTS,
-    deadline=st.none() | MOMENTS,
-    deployment=st.none() | STORED_TEXT,
-    resource_key=st.none() | STORED_TEXT,
-    pipes=st.booleans(),
-    batch=st.booleans(),
-    call=st.none() | STORED_TEXT,
-    note=st.none() | AWKWARD_TEXT,
-)
+from .samples import ANY_TEXT, AWKWARD_TEXT, IDENTITIES, NOON, at, identity
 
 
 @given(IDENTITIES)

@@ -1,6 +1,6 @@
 """That a job was started: what is written is read back as it was, and nothing else is read."""
 
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import cast
 
 import dagster as dg
@@ -16,26 +16,8 @@ from dagster_spcs.spcs.names import JobName
 from dagster_spcs.spcs.status import JobStatus
 from dagster_spcs.spcs.unreadable import Unreadable
 
-from .samples import AWKWARD_TEXT, NOON, PLAIN_TEXT, STORED_TEXT, at, identity, name, planned
+from .samples import IDENTITIES, MOMENTS, NOON, PLAIN_TEXT, STORED_TEXT, at, identity, name, planned
 
-MOMENTS = st.datetimes(
-    datetime(1980, 1, 1), datetime(2199, 12, 31), timezones=st.just(timezone.utc)
-)
-IDENTITIES = st.builds(
-    lambda **fields: JobIdentity(**fields),  # else what is required is drawn by its alias, too
-    asset=st.lists(STORED_TEXT, min_size=1, max_size=3).map(tuple),
-    partition=st.none() | STORED_TEXT,
-    run_id=st.uuids().map(str),
-    attempt=st.integers(0, 10_000),
-    blocking=st.booleans(),
-    submitted=MOMENTS,
-    deadline=st.none() | MOMENTS,
-    deployment=st.none() | STORED_TEXT,
-    resource_key=st.none() | STORED_TEXT,
-    pipes=st.booleans(),
-    batch=st.booleans(),
-    note=st.none() | AWKWARD_TEXT,
-)
 PLACES = PLAIN_TEXT.filter(bool)
 
 

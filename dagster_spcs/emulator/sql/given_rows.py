@@ -1,8 +1,7 @@
 """Answers of ours that a statement selects from, as DuckDB sees them."""
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from typing import Any
 
 import duckdb
@@ -32,6 +31,9 @@ class GivenRows:
     def __init__(self) -> None:
         self._by_columns: dict[tuple[Column, ...], list[Result]] = {}
 
+    def __bool__(self) -> bool:
+        return bool(self._by_columns)
+
     def add(self, result: Result) -> str:
         """Take an answer; return what stands for it behind FROM."""
         answers = self._by_columns.setdefault(result.columns, [])
@@ -39,25 +41,17 @@ class GivenRows:
         place = list(self._by_columns).index(result.columns)
         return f"SPCS_ROWS_{place}({len(answers) - 1})"
 
-    @contextmanager
-    def known_to(self, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-        """Let a connection find the rows; nobody else can, and nothing is left of them."""
-        tables = [_table(columns, each) for columns, each in self._by_columns.items()]
-        try:
-            for place, table in enumerate(tables):
-                connection.register(f"SPCS_GIVEN_{place}", table)
-                connection.execute(
-                    f"CREATE OR REPLACE TEMP MACRO SPCS_ROWS_{place}(answer) AS TABLE"
-                    f" SELECT * EXCLUDE ({_ANSWER}) FROM SPCS_GIVEN_{place}"
-                    f" WHERE {_ANSWER} = answer"
-                )
-            yield
-        finally:
-            # In a transaction that failed nothing can be dropped; then ROLLBACK forgets it.
-            with suppress(duckdb.TransactionException):
-                for place in range(len(tables)):
-                    connection.execute(f"DROP MACRO TABLE IF EXISTS SPCS_ROWS_{place}")
-                    connection.unregister(f"SPCS_GIVEN_{place}")
+    def show_to(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Let a connection find the rows, and no other one; its next ones take their place.
+
+        Nothing is removed: a statement that was aborted may be at work on them for a while.
+        """
+        for place, (columns, answers) in enumerate(self._by_columns.items()):
+            connection.register(f"SPCS_GIVEN_{place}", _table(columns, answers))
+            connection.execute(
+                f"CREATE OR REPLACE TEMP MACRO SPCS_ROWS_{place}(answer) AS TABLE"
+                f" SELECT * EXCLUDE ({_ANSWER}) FROM SPCS_GIVEN_{place} WHERE {_ANSWER} = answer"
+            )
 
 
 class Rewritten:

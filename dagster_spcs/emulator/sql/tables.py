@@ -154,8 +154,10 @@ class Tables:
             await locks.enter_async_context(session.lock)
             if _CHANGING.intersection(leading_words(body["sqlText"], 1)):
                 await locks.enter_async_context(self._changing)
-            with rows.known_to(session.connection.cursor()._duck_conn):
-                response = await query_request(_request(session.token, body, base_url))
+            if rows:
+                connection = session.connection.cursor()._duck_conn
+                await run_in_threadpool(rows.show_to, connection)
+            response = await query_request(_request(session.token, body, base_url))
             if response.status_code == HTTPStatus.OK:
                 await run_in_threadpool(_enter_database, session.connection, body["sqlText"])
         return response
