@@ -16,10 +16,12 @@ from dagster_spcs.event_log.job_metadata import job_metadata
 from dagster_spcs.jobs.gather import Gatherer
 from dagster_spcs.jobs.job_errors import JobFailed
 from dagster_spcs.jobs.report import JobReport
-from dagster_spcs.jobs.submission import PlannedJob, submit
+from dagster_spcs.jobs.submission import Place, PlannedJob, SubmittedJob, submit
 from dagster_spcs.pipes.context import MESSAGES, with_environment, with_pipes
 from dagster_spcs.pipes.storable import NotStorable, storable
 from dagster_spcs.resource import SpcsJobResource
+from dagster_spcs.run.earlier_runs import EarlierRuns
+from dagster_spcs.run.listing import list_tracked
 from dagster_spcs.run.waiting import (
     LogStreams,
     cancel_interrupted,
@@ -41,6 +43,18 @@ def _count_call(step: dg.OpExecutionContext, digest: str) -> int:
         calls = _calls.setdefault(step, Counter())
         calls[digest] += 1
         return calls[digest] - 1
+
+
+def _found(
+    context: Any, client: SpcsClient, place: Place, planned: PlannedJob
+) -> list[SubmittedJob]:
+    """Return the job of the same call in a failed run that this one repeats, if there is one."""
+    step = context.op_execution_context
+    mapping = f"[{step.get_mapping_key()}]" if step.get_mapping_key() else ""
+    earlier = EarlierRuns.of(context.instance, context.run, f"{step.op_handle}{mapping}")
+    if not earlier.run_ids:
+        return []
+    return earlier.find(client, [planned], list_tracked(client, place), lambda _: False)
 
 
 class PipesSpcsLogsMessageReader(dg.PipesMessageReader):
@@ -179,7 +193,7 @@ class PipesSpcsClient(dg.ConfigurableResource[Any], dg.PipesClient):
         place = self.spcs.place()
         name = planned.name_in(place)
         try:
-            submitted = submit(
+            submitted = _found(context, client, place, planned) or submit(
                 client,
                 place,
                 [planned],

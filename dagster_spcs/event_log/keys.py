@@ -35,6 +35,9 @@ IDENTITY = "dagster_spcs/identity"
 """The identity document, the same as in the job's COMMENT."""
 PARTITIONS = "dagster_spcs/partitions"
 """Of a job over several partitions: which, in the instances' order."""
+WAITING_RUN = "dagster_spcs/waiting_run"
+"""The run that waits for the job. It is not the submitting one where a retried run went on with the
+job of its first attempt."""
 
 # Of an end.
 QUERY_ID = "dagster_spcs/query_id"

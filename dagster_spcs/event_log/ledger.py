@@ -197,5 +197,16 @@ def _take(
         entry = entries.get(told.key, NOTHING)
         if isinstance(told, JobEnd):
             entries[told.key] = replace(entry, ends=(*entry.ends, told))
-        elif entry.start is None or told.at < entry.start.at:
-            entries[told.key] = replace(entry, start=told)  # the first: a retry finds it again
+        else:
+            entries[told.key] = replace(entry, start=_first_start(entry.start, told))
+
+
+def _first_start(known: JobStart | None, told: JobStart) -> JobStart:
+    """Return the first of two starts of a job, with the run that waits for it since the last one.
+
+    A retry finds the job again; of a retried run, it is another run that waits.
+    """
+    if known is None:
+        return told
+    first, last = sorted((known, told), key=lambda start: start.at)
+    return replace(first, waiting_run=last.waiting_run)

@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 
 from dagster_spcs.event_log import keys
-from dagster_spcs.event_log.entries import text_of, texts_of
+from dagster_spcs.event_log.entries import StoredMetadata, text_of, texts_of
 from dagster_spcs.event_log.snowsight import snowsight_url
 from dagster_spcs.jobs.identity import JobIdentity
 from dagster_spcs.jobs.submission import SubmittedJob
@@ -30,6 +30,8 @@ class JobStart:
     compute_pool: str
     partitions: tuple[str, ...] = ()
     """Of a job over several partitions: which, in the instances' order."""
+    waiting_run: str | None = None
+    """The run that waits for the job and records it, if one does."""
 
     @property
     def key(self) -> JobKey:
@@ -42,12 +44,15 @@ class JobStart:
         return gone(self.name, self.identity, self.compute_pool, max(1, len(self.partitions)))
 
 
-def start_event(job: SubmittedJob, *, account: str | None) -> dg.AssetObservation:
-    """Return the event that shows on the asset's page that a job was started.
+def start_event(
+    job: SubmittedJob, *, account: str | None, waiting_run: str | None = None
+) -> dg.AssetObservation:
+    """Return the event that shows on the asset's page that a job was started, or found.
 
     Args:
         job: the job, whose asset is one of the code location.
         account: the account's name where it is known, for a link.
+        waiting_run: the run that waits for it, if one does.
     """
     identity, partitions = job.identity, job.planned.partitions
     metadata: dict[str, Any] = {
@@ -62,6 +67,8 @@ def start_event(job: SubmittedJob, *, account: str | None) -> dg.AssetObservatio
     }
     if partitions:
         metadata[keys.PARTITIONS] = dg.MetadataValue.json(list(partitions))
+    if waiting_run is not None:
+        metadata[keys.WAITING_RUN] = dg.MetadataValue.dagster_run(waiting_run)
     url = snowsight_url(account, job.name)
     if url is not None:
         metadata[keys.JOB_URL] = dg.MetadataValue.url(url)
@@ -99,4 +106,11 @@ def _read(at: datetime, event: dg.AssetMaterialization | dg.AssetObservation) ->
         identity=identity,
         compute_pool=text_of(metadata, keys.COMPUTE_POOL),
         partitions=texts_of(metadata, keys.PARTITIONS),
+        waiting_run=_waiting_run(metadata, identity),
     )
+
+
+def _waiting_run(metadata: StoredMetadata, identity: JobIdentity) -> str | None:
+    if keys.WAITING_RUN in metadata:
+        return text_of(metadata, keys.WAITING_RUN)
+    return identity.run_id if identity.blocking else None

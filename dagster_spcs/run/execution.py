@@ -19,6 +19,8 @@ from dagster_spcs.jobs.submission import PlannedJob, SubmittedJob, submit
 from dagster_spcs.jobs.tracked_job import JobKey, TrackedJob
 from dagster_spcs.resource import SpcsJobResource, bound_resource
 from dagster_spcs.run.asset_keys import AssetKeys
+from dagster_spcs.run.earlier_runs import EarlierRuns
+from dagster_spcs.run.listing import list_tracked
 from dagster_spcs.run.mode import RunMode, mode_for_run
 from dagster_spcs.run.options import StepOptions
 from dagster_spcs.run.overlap import cancel_and_wait, find_overlapping
@@ -116,6 +118,9 @@ class StepExecution:
         self._client = client
         self._mode = mode
         self._signs = signs
+        self._earlier = EarlierRuns.of(
+            context.instance, context.run, str(context.op_execution_context.op_handle)
+        )
         self._place = resource.place()
         self._ledger = Ledger(context.instance)
         self._emit = compute_log(pipes=options.pipes)
@@ -129,12 +134,19 @@ class StepExecution:
 
     def execute(self, planned: Sequence[PlannedJob]) -> Iterator[Any]:
         """Submit the jobs; wait for them and yield their results if the step waits."""
-        planned = self._without_overlap(planned)
-        if not planned:
+        listed: list[TrackedJob] = []
+        if self._earlier.run_ids or self._options.overlap != "allow":
+            listed = list_tracked(self._client, self._place)
+        found = self._earlier.find(self._client, planned, listed, self._is_used_up)
+        taken = [job.planned for job in found]
+        planned = self._without_overlap([each for each in planned if each not in taken], listed)
+        if not planned and not found:
             return
-        unfinished = {each.name_in(self._place) for each in planned}
+        unfinished = {each.name_in(self._place) for each in planned} | {job.name for job in found}
         try:
-            submitted = self._submit(planned)
+            for job in found:
+                self._log_found(job)
+            submitted = [*found, *self._submit(planned)]
             if not self._mode.blocking:
                 return
             unfinished = {job.name for job in submitted}
@@ -146,7 +158,21 @@ class StepExecution:
             raise
         yield from self._conclude()
 
+    def _is_used_up(self, job: TrackedJob) -> bool:
+        """Whether the end of a job is recorded, while this run has to build from its result."""
+        if not self._mode.feeds_run:
+            return False
+        return bool(self._recorded([job])[job.asset_key].of(job.key).ends)
+
+    def _log_found(self, job: SubmittedJob) -> None:
+        self._context.log.info(
+            f"Going on with {job.name}, which run {job.identity.run_id} started for the same."
+        )
+        self._log_start(job)
+
     def _submit(self, planned: Sequence[PlannedJob]) -> list[SubmittedJob]:
+        if not planned:
+            return []
         try:
             return submit(
                 self._client,
@@ -162,13 +188,17 @@ class StepExecution:
             raise
 
     def _log_start(self, job: SubmittedJob) -> None:
-        self._context.log_event(start_event(job, account=self._resource.account()))
+        waiting = self._context.run.run_id if self._mode.blocking else None
+        event = start_event(job, account=self._resource.account(), waiting_run=waiting)
+        self._context.log_event(event)
 
-    def _without_overlap(self, planned: Sequence[PlannedJob]) -> list[PlannedJob]:
+    def _without_overlap(
+        self, planned: Sequence[PlannedJob], listed: Sequence[TrackedJob]
+    ) -> list[PlannedJob]:
         """Return what is to be submitted, after dealing with jobs of other runs in flight."""
         if self._options.overlap == "allow":
             return list(planned)
-        found = find_overlapping(self._client, self._place, planned)
+        found = find_overlapping(planned, listed)
         if self._options.overlap == "cancel_previous":
             cancel_and_wait(
                 self._client,

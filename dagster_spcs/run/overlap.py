@@ -1,11 +1,10 @@
 """What to do about jobs of other runs that are in flight for the same asset and partition."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from dagster_spcs.jobs.identity import JobIdentity
-from dagster_spcs.jobs.submission import Place, PlannedJob
+from dagster_spcs.jobs.submission import PlannedJob
 from dagster_spcs.jobs.tracked_job import TrackedJob
 from dagster_spcs.spcs.client import SpcsClient
 from dagster_spcs.spcs.job_errors import JobTimedOut
@@ -30,24 +29,16 @@ class Overlapping:
 
 
 def find_overlapping(
-    client: SpcsClient, place: Place, planned: Sequence[PlannedJob]
+    planned: Sequence[PlannedJob], listed: Iterable[TrackedJob]
 ) -> list[Overlapping]:
     """Return, for each planned job in order, what other runs have in flight for the same.
 
-    The same is the same asset and partition. All jobs of the place are listed, in one statement,
-    because a name of the user's own may stand in place of the asset's.
+    The same is the same asset and partition; ``listed`` is what the account has.
     """
-    listed = client.list_jobs(
-        database=place.database, schema=place.schema, prefix=f"{place.prefix}_"
-    )
     in_flight: dict[tuple[str, ...], list[TrackedJob]] = {}
-    for record in listed:
-        identity = JobIdentity.from_comment(record.comment)
-        # Prefixes of deployments may begin alike.
-        if isinstance(identity, JobIdentity) and identity.deployment in (None, place.prefix):
-            job = TrackedJob(record, identity)
-            if not job.is_over:
-                in_flight.setdefault(job.asset_key, []).append(job)
+    for job in listed:
+        if not job.is_over:
+            in_flight.setdefault(job.asset_key, []).append(job)
     return [
         Overlapping(
             each,

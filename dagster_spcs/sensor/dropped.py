@@ -195,8 +195,7 @@ class DroppedJobs:
         return start if is_unlisted else None
 
     def _is_left(self, start: JobStart) -> bool:
-        identity = start.identity
-        return identity.blocking and self._liveness.is_alive(identity.run_id)
+        return start.waiting_run is not None and self._liveness.is_alive(start.waiting_run)
 
     def _ask(self, asked: Sequence[JobStart], found: _Found) -> dict[JobKey, Gone]:
         """Ask the account for jobs by name, and the history for those that are gone."""

@@ -58,13 +58,18 @@ class FactFinder:
         pages = self._read([job], lambda job: job.identity.submitted - HOSTS_DIFFER_BY)
         return pages[job.asset_key].of(job.key)
 
+    def is_left_to_run(self, job: TrackedJob, entry: Entry) -> bool:
+        """Whether a run waits for the job, and is, or may be, at work."""
+        identity = job.identity
+        waiting = identity.run_id if entry.start is None else entry.start.waiting_run
+        return identity.blocking and waiting is not None and self._liveness.is_alive(waiting)
+
     def _facts(self, job: TrackedJob, entry: Entry, gone: Gone | None = None) -> Facts:
-        blocking = job.identity.blocking
         return Facts(
             job=job,
             entry=entry,
             asset_is_here=self._location.has_asset_of(job.identity),
-            run_is_alive=blocking and self._liveness.is_alive(job.identity.run_id),
+            run_is_alive=self.is_left_to_run(job, entry),
             looked=self._cursor.looked,
             gone=gone,
         )

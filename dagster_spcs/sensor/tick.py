@@ -257,8 +257,12 @@ class Tick:
         return True
 
     def _record(self, facts: Facts, report: JobReport) -> None:
-        # A run that waits may have recorded it since the facts were collected.
-        entry = self._finder.refresh(facts) if facts.job.identity.blocking else facts.entry
+        entry = facts.entry
+        if facts.job.identity.blocking:
+            # A run that waits may have recorded or found it since the facts were collected.
+            entry = self._finder.refresh(facts)
+            if self._finder.is_left_to_run(facts.job, entry):
+                return
         self._recording.record(report, entry)
 
     def _record_dropped(self, facts: Facts) -> None:

@@ -89,8 +89,8 @@ def exit_codes(statuses: str) -> list[int | None]:
     return [each["containers"][0].get("lastExitCode") for each in instances]
 
 
-def write_settings(emulator: Emulator, folder: Path) -> Path:
-    """Write down what the code location has to know."""
+def write_settings(emulator: Emulator, folder: Path, **more: str) -> Path:
+    """Write down what the code location has to know, and what else a test tells it."""
     path = folder / "settings.json"
     path.write_text(
         json.dumps(
@@ -100,6 +100,7 @@ def write_settings(emulator: Emulator, folder: Path) -> Path:
                 "pool": POOL,
                 "cursor": str(folder / "cursor.json"),
                 "asked": str(folder / "asked.json"),
+                **more,
             }
         )
     )

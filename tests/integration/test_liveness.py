@@ -10,6 +10,9 @@ import pytest
 
 from dagster_spcs import JobRequest, spcs_job_asset
 from dagster_spcs.event_log import keys
+from dagster_spcs.event_log.start import start_event
+from dagster_spcs.jobs.identity import JobIdentity
+from dagster_spcs.jobs.submission import PlannedJob, SubmittedJob
 from dagster_spcs.run import execution
 from dagster_spcs.run.waiting import gather_whole
 from dagster_spcs.sensor.cursor import read_cursor
@@ -17,7 +20,7 @@ from dagster_spcs.spcs.client import SpcsClient
 from dagster_spcs.spcs.records import JobRecord
 from dagster_spcs.spcs.status import JobStatus
 from tests.integration.conftest import Clock, Location, script_asset, script_request
-from tests.support.emulators import until
+from tests.support.emulators import POOL, until
 from tests.support.events import is_end
 
 Locate = Callable[..., Location]
@@ -243,3 +246,30 @@ def test_partition_that_waits_for_the_others_is_the_run_s(
         ["p1", "p2"],
         ["p1", "p2"],
     )
+
+
+def test_job_that_a_retried_run_found_is_left_to_it(
+    locate: Locate, client: SpcsClient, instance: dg.DagsterInstance
+) -> None:
+    """The run that started the job is dead; the one that goes on with it is not."""
+    location = locate(script_asset("a", "true", mode="blocking"))
+    run, name = location.start(client, "true", blocking=True)
+    [record] = client.wait([name], poll_seconds=0.02)
+    instance.report_run_failed(run)
+    retry = instance.create_run_for_job(
+        location.definitions.resolve_implicit_global_asset_job_def(),
+        status=dg.DagsterRunStatus.STARTED,
+        root_run_id=run.run_id,
+        parent_run_id=run.run_id,
+    )
+    identity = JobIdentity.from_comment(record.comment)
+    planned = PlannedJob(
+        script_request("true"), POOL, ("a",), None, retry.run_id, attempt=0, blocking=True
+    )
+    found = SubmittedJob(name, identity, planned, adopted=True)
+    instance.report_runless_asset_event(start_event(found, account=None, waiting_run=retry.run_id))
+    location.tick()
+    assert ends(location) == 0
+    instance.report_run_failed(retry)
+    location.tick()
+    assert ends(location) == 1

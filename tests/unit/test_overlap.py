@@ -4,6 +4,7 @@ import pytest
 
 from dagster_spcs.errors import NotPrivileged, ObjectNotFound
 from dagster_spcs.jobs.tracked_job import TrackedJob
+from dagster_spcs.run.listing import list_tracked
 from dagster_spcs.run.overlap import cancel_and_wait, find_overlapping
 from dagster_spcs.spcs.client import SpcsClient
 from dagster_spcs.testing import InMemorySession
@@ -22,7 +23,8 @@ def comment(**fields) -> str:
 def found(client: SpcsClient, *plan) -> list[list[str]]:
     """The bare names of what is in flight for each planned job."""
     return [
-        [job.name.name for job in each.others] for each in find_overlapping(client, PLACE, plan)
+        [job.name.name for job in each.others]
+        for each in find_overlapping(plan, list_tracked(client, PLACE))
     ]
 
 
@@ -93,7 +95,7 @@ def test_jobs_of_another_deployment_are_not_in_the_way(
 def test_names_for_messages(client: SpcsClient, session: InMemorySession) -> None:
     """What is in the way is told by full names."""
     session.answer(LIST, [job_row(bare, comment=comment()) for bare in ("DAGSTER_A", "DAGSTER_B")])
-    [each] = find_overlapping(client, PLACE, [planned()])
+    [each] = find_overlapping([planned()], list_tracked(client, PLACE))
     assert each.names == "LAB.JOBS.DAGSTER_A, LAB.JOBS.DAGSTER_B"
 
 

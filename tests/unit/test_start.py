@@ -61,6 +61,7 @@ def test_start_reads_back(
         identity=who,
         compute_pool="POOL",
         partitions=partitions,
+        waiting_run=who.run_id if who.blocking else None,
     )
     assert told.key == job.key == JobKey(f"{database}.{schema}.JOB_A", who.submitted)
 
@@ -78,6 +79,14 @@ def test_start_event() -> None:
         assert event.metadata[keys.SUBMITTED] == dg.MetadataValue.timestamp(NOON)
         assert event.metadata[keys.SUBMITTING_RUN] == dg.MetadataValue.dagster_run("run-1")
         assert keys.JOB_URL in event.metadata
+
+
+def test_run_that_waits() -> None:
+    """It is the one that started the job, until a retried run finds the job and says so."""
+    job = submitted(identity(blocking=True))
+    for waiting_run, expected in ((None, "run-1"), ("run-2", "run-2")):
+        event = stored(start_event(job, account=None, waiting_run=waiting_run))
+        assert cast(JobStart, read_start(NOON, event)).waiting_run == expected
 
 
 def test_link_only_where_the_account_is_known() -> None:
