@@ -10,19 +10,21 @@
     ├── SessionExpired          (Retryable) the session's token ran out; a new connection helps
     ├── NotAnswered             the account did not give what it was asked for
     │   ├── StatementError      it refused a statement; carries errno, sqlstate, query_id
-    │   │   ├── ObjectNotFound      missing, dropped, or not visible to the role
-    │   │   ├── ObjectExists        the name is taken
-    │   │   ├── NotPrivileged       the role may not do this
-    │   │   ├── NoCurrentSchema     the session has no current database or schema
-    │   │   └── FunctionUnavailable the account does not know a table function
+    │   │   ├── ObjectNotFound      (Lasting) missing, dropped, or not visible to the role
+    │   │   ├── ObjectExists        (Lasting) the name is taken
+    │   │   ├── NotPrivileged       (Lasting) the role may not do this
+    │   │   ├── NoCurrentSchema     (Lasting) the session has no current database or schema
+    │   │   └── FunctionUnavailable (Lasting) the account does not know a table function
     │   └── UnexpectedAnswer    it answered in a shape this version does not know
     ├── JobTimedOut             (``spcs.job_errors``) a job was at work when its time was up
     ├── SubmissionFailed        (``spcs.job_errors``) some of several submissions failed
     ├── JobFailed               (``jobs.job_errors``) a job ended in another status than DONE
     └── JobNameInUse            (``jobs.job_errors``) the name is a job's that is not ours to adopt
 
-``Retryable`` marks the classes after which the same call may be repeated. Callers catch classes
-and read attributes; nothing in this library reads an error's meaning out of its text.
+``Retryable`` marks the classes after which the same call may be repeated at once, ``Lasting`` those
+after which it is in vain. What is neither may pass: the account has refused a statement that it may
+answer a while later. Callers catch classes and read attributes; nothing in this library reads an
+error's meaning out of its text.
 """
 
 import textwrap
@@ -34,6 +36,10 @@ class SpcsError(Exception):
 
 class Retryable:
     """Mixin: the same call may succeed when it is repeated."""
+
+
+class Lasting:
+    """Mixin: the same call is refused until somebody changes something at the account."""
 
 
 class InvalidName(SpcsError, ValueError):
@@ -95,7 +101,7 @@ class StatementError(NotAnswered):
         )
 
 
-class ObjectNotFound(StatementError):
+class ObjectNotFound(StatementError, Lasting):
     """The object does not exist, was dropped, or is not visible to the session's role."""
 
     next_step = (
@@ -104,25 +110,25 @@ class ObjectNotFound(StatementError):
     )
 
 
-class ObjectExists(StatementError):
+class ObjectExists(StatementError, Lasting):
     """An object of that name exists already; a finished job keeps its name until it is dropped."""
 
     next_step = "Choose another name, or remove the object with DROP SERVICE first."
 
 
-class NotPrivileged(StatementError):
+class NotPrivileged(StatementError, Lasting):
     """The session's role lacks a privilege."""
 
     next_step = "Grant the privilege to the role, or connect with another role."
 
 
-class NoCurrentSchema(StatementError):
+class NoCurrentSchema(StatementError, Lasting):
     """A name was not qualified and the session has no current database or schema."""
 
     next_step = "Set `database` and `schema` of the resource, or use db.schema.name."
 
 
-class FunctionUnavailable(StatementError):
+class FunctionUnavailable(StatementError, Lasting):
     """The account does not know the table function (not every account has it enabled)."""
 
     next_step = 'Use metadata="no-warehouse", which needs no table function.'

@@ -23,8 +23,9 @@ from dagster_spcs.resource import SpcsJobResource
 from dagster_spcs.run.earlier_runs import EarlierRuns
 from dagster_spcs.run.listing import list_tracked
 from dagster_spcs.run.waiting import (
+    INTERRUPTIONS,
     LogStreams,
-    cancel_interrupted,
+    cancelled_after,
     compute_log,
     gather_whole,
     wait_and_stream,
@@ -189,10 +190,11 @@ class PipesSpcsClient(dg.ConfigurableResource[Any], dg.PipesClient):
         )
 
     def _run_to_its_end(self, context: Any, client: SpcsClient, planned: PlannedJob) -> JobReport:
-        """Submit a job, wait for it, and return its report; cancel it if interrupted."""
+        """Submit a job, wait for it, and return its report; cancel it if the wait ends early."""
         place = self.spcs.place()
-        name = planned.name_in(place)
-        try:
+        spcs, log = self.spcs, context.log
+        names = {planned.name_in(place)}
+        with cancelled_after(*INTERRUPTIONS, resource=spcs, unfinished=names, log=log):
             submitted = _found(context, client, place, planned) or submit(
                 client,
                 place,
@@ -200,19 +202,13 @@ class PipesSpcsClient(dg.ConfigurableResource[Any], dg.PipesClient):
                 max_concurrent=1,
                 is_retry=context.op_execution_context.retry_number > 0,
             )
-            name = submitted[0].name  # another attempt's, if the step is repeated
-            context.log.info(f"Waiting for job {name} on {planned.compute_pool}.")
-            streams = LogStreams(client, submitted, compute_log(pipes=True), context.log.warning)
+        names = {job.name for job in submitted}  # another attempt's, if the step is repeated
+        log.info(f"Waiting for job {submitted[0].name} on {planned.compute_pool}.")
+        with cancelled_after(BaseException, resource=spcs, unfinished=names, log=log):
+            streams = LogStreams(client, submitted, compute_log(pipes=True), log.warning)
             [[job]] = wait_and_stream(
-                client,
-                submitted,
-                streams,
-                poll_seconds=self.spcs.poll_seconds,
-                warn=context.log.warning,
+                client, submitted, streams, poll_seconds=spcs.poll_seconds, warn=log.warning
             )
-        except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
-            cancel_interrupted(self.spcs, [name], context.log.error)
-            raise
         gatherer = Gatherer(
             client, source=self.spcs.metadata_source(), last_lines=self.spcs.log_lines
         )

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 import dagster as dg
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
-from dagster_spcs.errors import InvalidName, SpcsError
+from dagster_spcs.errors import InvalidName, ObjectNotFound, SpcsError
 from dagster_spcs.jobs.gather import MetadataSource
 from dagster_spcs.jobs.submission import Place
 from dagster_spcs.spcs.client import RETRY_TIMEOUT_SECONDS, SpcsClient
@@ -87,6 +87,36 @@ class SpcsJobResource(dg.ConfigurableResource[Any]):
             " warehouse, or commands that need none."
         ),
     )
+
+    _waited_for: list[set[JobName]] = PrivateAttr(default_factory=list)
+
+    @property
+    def waited_for(self) -> list[set[JobName]]:
+        """The unfinished jobs of each step that waits now."""
+        return self._waited_for
+
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
+        """Cancel the jobs of a step that was to wait for them and was not brought to its end."""
+        assert context.log is not None, "a resource is torn down in a run"
+        for names in self._waited_for:
+            self.cancel_unfinished(names, context.log, "was terminated")
+
+    def cancel_unfinished(self, names: set[JobName], log: dg.DagsterLogManager, why: str) -> None:
+        """Cancel what a run leaves, and tell of jobs that go on; ``names`` is empty after that.
+
+        With a client of its own: the one of the step may be waiting for an account that cannot be
+        reached.
+        """
+        if not names:
+            return
+        left = sorted(names)
+        names.clear()
+        log.info(f"The run {why}: its unfinished jobs are cancelled.")
+        with self.get_client() as client:
+            refused = client.cancel_many(left, max_concurrent=self.max_concurrent_submissions)
+        for name, error in refused.items():
+            if not isinstance(error, ObjectNotFound):  # it was not submitted yet
+                log.error(f"{name} could not be cancelled and goes on: {error}")
 
     def place(self) -> Place:
         """Return where the jobs live and how their names begin, in stored form.

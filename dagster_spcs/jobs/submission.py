@@ -14,6 +14,7 @@ from dagster_spcs.spcs.job_errors import SubmissionFailed
 from dagster_spcs.spcs.names import JobName, choose_job_name
 from dagster_spcs.spcs.records import JobRecord
 from dagster_spcs.spcs.request import JobRequest
+from dagster_spcs.spcs.status import JobStatus
 from dagster_spcs.spcs.submission import Submission, Submitted
 
 
@@ -188,7 +189,8 @@ def _submit_once(
             refused[outcome.name] = error
             continue
         status = outcome.adopted.status
-        if is_retry and status.is_final and not status.is_success:
+        ends_badly = status is JobStatus.CANCELLING or (status.is_final and not status.is_success)
+        if is_retry and ends_badly:
             again.append(replace(each, attempt=each.attempt + 1))
         else:
             found.append(SubmittedJob(outcome.name, own, each, adopted=True))

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import dagster as dg
@@ -26,8 +27,9 @@ from dagster_spcs.run.options import StepOptions
 from dagster_spcs.run.overlap import cancel_and_wait, find_overlapping
 from dagster_spcs.run.planning import Planner
 from dagster_spcs.run.waiting import (
+    INTERRUPTIONS,
     LogStreams,
-    cancel_interrupted,
+    cancelled_after,
     compute_log,
     gather_whole,
     wait_and_stream,
@@ -142,21 +144,25 @@ class StepExecution:
         planned = self._without_overlap([each for each in planned if each not in taken], listed)
         if not planned and not found:
             return
-        unfinished = {each.name_in(self._place) for each in planned} | {job.name for job in found}
-        try:
+        names = {each.name_in(self._place) for each in planned} | {job.name for job in found}
+        with self._cancelled_after(*INTERRUPTIONS, names=names):
             for job in found:
                 self._log_found(job)
             submitted = [*found, *self._submit(planned)]
-            if not self._mode.blocking:
-                return
-            unfinished = {job.name for job in submitted}
+        if not self._mode.blocking:
+            return
+        unfinished = {job.name for job in submitted}
+        with self._cancelled_after(BaseException, names=unfinished):
             yield from self._wait(submitted, unfinished)
-        except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
-            if self._mode.blocking:
-                cancel_interrupted(self._resource, unfinished, self._context.log.error)
-                self._context.log.info("The run was terminated: its jobs are cancelled.")
-            raise
         yield from self._conclude()
+
+    def _cancelled_after(
+        self, *errors: type[BaseException], names: set[JobName]
+    ) -> AbstractContextManager[None]:
+        if not self._mode.blocking:
+            return nullcontext()
+        log = self._context.log
+        return cancelled_after(*errors, resource=self._resource, unfinished=names, log=log)
 
     def _is_used_up(self, job: TrackedJob) -> bool:
         """Whether the end of a job is recorded, while this run has to build from its result."""

@@ -2,9 +2,12 @@
 
 import itertools
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
-from dagster_spcs.errors import NotAnswered, ObjectNotFound
+import dagster as dg
+
+from dagster_spcs.errors import NotAnswered
 from dagster_spcs.jobs.gather import Gatherer
 from dagster_spcs.jobs.report import JobReport
 from dagster_spcs.jobs.submission import SubmittedJob
@@ -203,16 +206,28 @@ def cancel_overdue(client: SpcsClient, report: JobReport, warn: Say) -> None:
         warn(f"{report.job.name} timed out and goes on: {error}")
 
 
-def cancel_interrupted(resource: SpcsJobResource, names: Collection[JobName], say: Say) -> None:
-    """Cancel what a run leaves when it is interrupted; tell of jobs that go on.
+INTERRUPTIONS = (KeyboardInterrupt, SystemExit, dg.DagsterExecutionInterruptedError)
+"""What ends a step from outside, while it runs."""
 
-    With a client of its own: the one that was interrupted may be waiting for an account that cannot
-    be reached.
+
+@contextmanager
+def cancelled_after(
+    *errors: type[BaseException],
+    resource: SpcsJobResource,
+    unfinished: set[JobName],
+    log: dg.DagsterLogManager,
+) -> Iterator[None]:
+    """Cancel what is ``unfinished`` if one of ``errors`` ends the block, or the block never ends.
+
+    A step whose event is being stored when its run is terminated is told nothing: Dagster does not
+    ask for its next event, and leaves the generator to Python's garbage collector. The resource is
+    told of the jobs, because Dagster does tear resources down.
     """
-    with resource.get_client() as client:
-        refused = client.cancel_many(
-            sorted(names), max_concurrent=resource.max_concurrent_submissions
-        )
-    for name, error in refused.items():
-        if not isinstance(error, ObjectNotFound):  # it was not submitted yet
-            say(f"{name} could not be cancelled and goes on: {error}")
+    resource.waited_for.append(unfinished)
+    try:
+        yield
+    except errors as error:
+        why = "cannot wait any longer" if isinstance(error, Exception) else "was terminated"
+        resource.cancel_unfinished(unfinished, log, why)
+        raise
+    resource.waited_for.remove(unfinished)

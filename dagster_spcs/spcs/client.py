@@ -16,6 +16,8 @@ from typing import Any, Protocol, TypeVar
 import yaml
 
 from dagster_spcs.errors import (
+    Lasting,
+    NotAnswered,
     ObjectExists,
     ObjectNotFound,
     Retryable,
@@ -220,6 +222,9 @@ class SpcsClient:
         A job that was dropped meanwhile is yielded as DELETED. ``on_poll`` sees the unfinished
         jobs after each look. Names must be fully qualified.
 
+        A look that the account refuses is taken again at the next interval, for as long as this
+        client tries a statement again. Only a ``Lasting`` refusal ends the wait at once.
+
         Raises:
             JobTimedOut: naming the jobs that had not ended after ``timeout_seconds``.
         """
@@ -240,26 +245,42 @@ class SpcsClient:
         waiting = set(names)
         seen: dict[JobName, JobRecord] = {}
         begun = self._clock()
+        refused_since: float | None = None
         while waiting:
-            listed = self._look(waiting)
-            seen.update(listed)
-            looked = {
-                name: listed.get(name) or self._vanished(name, seen.get(name))
-                for name in sorted(waiting)
-            }
+            try:
+                looked = self._look(waiting, seen)
+                refused_since = None
+            except NotAnswered as error:
+                now = self._clock()
+                refused_since = now if refused_since is None else refused_since
+                is_over = now - refused_since >= self._retry_timeout_seconds
+                if is_over or isinstance(error, Lasting):
+                    raise
+                self._on_retry(error)
+                looked = {}
             ended = [job for job in looked.values() if job.status.is_final]
             waiting.difference_update(job.name for job in ended)
             if ended:
                 yield ended
             if not waiting:
                 return
-            if on_poll is not None:
+            if looked and on_poll is not None:
                 on_poll([looked[name] for name in sorted(waiting)])
             if timeout_seconds is not None and self._clock() - begun >= timeout_seconds:
                 raise JobTimedOut(sorted(waiting), timeout_seconds)
             self._sleep(poll_seconds)
 
-    def _look(self, names: set[JobName]) -> dict[JobName, JobRecord]:
+    def _look(
+        self, names: Collection[JobName], seen: dict[JobName, JobRecord]
+    ) -> dict[JobName, JobRecord]:
+        """Return what is known of each job now; ``seen`` keeps what was listed last."""
+        listed = self._list(names)
+        seen.update(listed)
+        return {
+            name: listed.get(name) or self._vanished(name, seen.get(name)) for name in sorted(names)
+        }
+
+    def _list(self, names: Collection[JobName]) -> dict[JobName, JobRecord]:
         places: dict[tuple[str, str], list[str]] = {}
         for name in names:
             places.setdefault((name.database, name.schema), []).append(name.name)

@@ -23,6 +23,38 @@ from dagster_spcs import (
 RANGE = {"dagster/asset_partition_range_start": "p1", "dagster/asset_partition_range_end": "p2"}
 
 
+Settings = dict[str, Any]
+
+
+def request_of(settings: Settings, script: str) -> JobRequest:
+    """Return a request whose one container runs a shell script."""
+    container = Container(name="main", image=settings["image"], args=[script])
+    return JobRequest(spec=ServiceSpec(containers=[container]))
+
+
+def resource_of(settings: Settings) -> SpcsJobResource:
+    """Return the resource that is connected to the emulator of the settings."""
+    return SpcsJobResource(
+        snowflake=SnowflakeResource(
+            account=settings["account"],
+            user=settings["user"],
+            password=settings["password"],
+            database="LAB",
+            schema="PUBLIC",
+            autocommit=True,
+            additional_snowflake_connection_args={
+                "host": settings["host"],
+                "port": settings["port"],
+                "protocol": "http",
+                "platform_detection_timeout_seconds": 0.0,
+            },
+        ),
+        compute_pool=settings["pool"],
+        poll_seconds=0.1,
+        retry_timeout_seconds=5,
+    )
+
+
 def make_job(path: str, parts: str) -> dg.JobDefinition:
     """Return a job of ``waited_for`` and ``downstream``, or of ``piped``.
 
@@ -32,8 +64,7 @@ def make_job(path: str, parts: str) -> dg.JobDefinition:
     """
     settings = json.loads(Path(path).read_text())
     script = f"while [ ! -e {settings['gate']} ]; do sleep 0.05; done; echo done"
-    container = Container(name="main", image=settings["image"], args=[script])
-    request = JobRequest(spec=ServiceSpec(containers=[container]))
+    request = request_of(settings, script)
     over_two = parts in ("each", "batch")
     partitions = dg.StaticPartitionsDefinition(["p1", "p2"]) if over_two else None
 
@@ -58,25 +89,7 @@ def make_job(path: str, parts: str) -> dg.JobDefinition:
         pipes.run(context=context, request=request)
         return pipes.run(context=context, request=request).get_materialize_result()
 
-    spcs = SpcsJobResource(
-        snowflake=SnowflakeResource(
-            account=settings["account"],
-            user=settings["user"],
-            password=settings["password"],
-            database="LAB",
-            schema="PUBLIC",
-            autocommit=True,
-            additional_snowflake_connection_args={
-                "host": settings["host"],
-                "port": settings["port"],
-                "protocol": "http",
-                "platform_detection_timeout_seconds": 0.0,
-            },
-        ),
-        compute_pool=settings["pool"],
-        poll_seconds=0.1,
-        retry_timeout_seconds=5,
-    )
+    spcs = resource_of(settings)
     return dg.Definitions(
         assets=[waited_for, downstream, piped],
         jobs=[

@@ -7,6 +7,7 @@ import pytest
 from dagster_spcs.errors import (
     AuthenticationFailed,
     ConnectionFailed,
+    NoCurrentSchema,
     NotPrivileged,
     ObjectExists,
     ObjectNotFound,
@@ -372,6 +373,55 @@ def test_wait_for_a_job_that_cannot_be_read_for_a_while(session: InMemorySession
     [ended] = client.wait([name()])
     assert ended.status is JobStatus.DONE
     assert [type(each) for each in told] == [UnexpectedAnswer]
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [StatementError("internal", errno=603), UnexpectedAnswer("odd")],
+    ids=["refused", "unreadable"],
+)
+def test_wait_through_refused_looks(session: InMemorySession, refusal: SpcsError) -> None:
+    """A look that is refused is told and taken again at the next interval."""
+    session.answer(LIST, [job_row()], refusal, refusal, [job_row(status="DONE")])
+    told: list[SpcsError] = []
+    polled: list[int] = []
+    client = SpcsClient(
+        session,
+        retry_timeout_seconds=60,
+        on_retry=told.append,
+        sleep=session.slept.append,
+        clock=lambda: sum(session.slept),
+    )
+    [ended] = client.wait([name()], poll_seconds=7, on_poll=lambda jobs: polled.append(len(jobs)))
+    assert ended.status is JobStatus.DONE
+    assert (told, session.slept, polled) == ([refusal, refusal], [7, 7, 7], [1])
+
+
+def test_refused_looks_end_the_wait_like_an_outage(session: InMemorySession) -> None:
+    """They are counted from the first one after the last answer."""
+    refusal = StatementError("internal", errno=603)
+    session.answer(LIST, refusal, [job_row()])
+    session.always(LIST, refusal)
+    client = SpcsClient(
+        session,
+        retry_timeout_seconds=20,
+        sleep=session.slept.append,
+        clock=lambda: sum(session.slept),
+    )
+    with pytest.raises(StatementError):
+        list(client.wait([name()], poll_seconds=7))
+    assert session.slept == [7, 7, 7, 7, 7]
+
+
+@pytest.mark.parametrize("kind", [ObjectNotFound, NotPrivileged, NoCurrentSchema])
+def test_lasting_refusal_ends_the_wait(
+    client: SpcsClient, session: InMemorySession, kind: type[StatementError]
+) -> None:
+    """Nothing is gained by asking again."""
+    session.answer(LIST, [job_row()], kind("refused"))
+    with pytest.raises(kind):
+        list(client.wait([name()]))
+    assert len(session.texts(LIST)) == 2
 
 
 def test_wait_for_a_job_that_is_dropped(client: SpcsClient, session: InMemorySession) -> None:

@@ -27,7 +27,7 @@ def test_tree() -> None:
     """Every error is an ``SpcsError``, drawn in the module's docstring, and public."""
     assert {errors.SpcsError, JobTimedOut, JobFailed} <= set(TREE)
     for kind in TREE:
-        assert issubclass(kind, errors.SpcsError) or kind is errors.Retryable
+        assert issubclass(kind, errors.SpcsError) or kind in (errors.Retryable, errors.Lasting)
         assert kind.__name__ in (errors.__doc__ or "")
         assert getattr(dagster_spcs, kind.__name__) is kind
 
@@ -46,6 +46,18 @@ def test_retryable() -> None:
         errors.Retryable,
         errors.ConnectionFailed,
         errors.SessionExpired,
+    }
+
+
+def test_lasting() -> None:
+    """What is refused until somebody grants or makes something; any other refusal may pass."""
+    assert {kind for kind in TREE if issubclass(kind, errors.Lasting)} == {
+        errors.Lasting,
+        errors.ObjectNotFound,
+        errors.ObjectExists,
+        errors.NotPrivileged,
+        errors.NoCurrentSchema,
+        errors.FunctionUnavailable,
     }
 
 
