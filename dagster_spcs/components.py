@@ -9,7 +9,6 @@ import dagster as dg
 
 from dagster_spcs.assets import spcs_job_asset
 from dagster_spcs.polling_sensor import build_spcs_polling_sensor
-from dagster_spcs.run.partition_variables import with_partition_variables
 from dagster_spcs.spcs.request import JobRequest, SpecTemplate, StageFile
 from dagster_spcs.spec import ServiceSpec
 
@@ -46,12 +45,7 @@ def _specification(
 
 
 class SpcsJobComponent(dg.Component, dg.Model, dg.Resolvable):
-    """An asset made by a job on Snowpark Container Services.
-
-    Containers of a partitioned asset find their partition in the environment:
-    ``DAGSTER_PARTITION_KEY``, and for time windows ``DAGSTER_PARTITION_START`` and
-    ``DAGSTER_PARTITION_END`` (ISO 8601).
-    """
+    """An asset made by a job on Snowpark Container Services."""
 
     asset: dg.ResolvedAssetSpec
     job: Annotated[
@@ -82,7 +76,7 @@ class SpcsJobComponent(dg.Component, dg.Model, dg.Resolvable):
         request = _request(self.job, context.path)
 
         def job(context: dg.AssetExecutionContext) -> JobRequest:
-            return with_partition_variables(request, context)
+            return request
 
         spec = self.asset
         decorate = spcs_job_asset(

@@ -26,7 +26,6 @@ from dagster_spcs.run.waiting import (
     INTERRUPTIONS,
     LogStreams,
     cancelled_after,
-    compute_log,
     gather_whole,
     wait_and_stream,
 )
@@ -205,7 +204,7 @@ class PipesSpcsClient(dg.ConfigurableResource[Any], dg.PipesClient):
         names = {job.name for job in submitted}  # another attempt's, if the step is repeated
         log.info(f"Waiting for job {submitted[0].name} on {planned.compute_pool}.")
         with cancelled_after(BaseException, resource=spcs, unfinished=names, log=log):
-            streams = LogStreams(client, submitted, compute_log(pipes=True), log.warning)
+            streams = LogStreams(client, submitted, log.warning)
             [[job]] = wait_and_stream(
                 client, submitted, streams, poll_seconds=spcs.poll_seconds, warn=log.warning
             )

@@ -5,6 +5,7 @@ other end. It alone tells that the job was recorded. The evaluations of the asse
 so that they are counted towards the materialization they belong to.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -57,16 +58,20 @@ class EndEvents:
     verdict: dg.AssetCheckEvaluation
     """Of the asset's own check, ``spcs_job``."""
     reported: tuple[dg.AssetCheckEvaluation, ...]
-    """Of the checks that the containers reported."""
+    """Of the checks that the containers reported, and of those that they should have."""
     data_version: str | None
 
 
-def end_events(report: JobReport, *, account: str | None) -> EndEvents:
+def end_events(
+    report: JobReport, *, account: str | None, declared: Iterable[str] = ()
+) -> EndEvents:
     """Return the events of a finished job, or of one partition of a batch.
 
     Args:
         report: with its final verdict.
         account: the account's name where it is known, for a link.
+        declared: the checks that the asset's definition leaves to its containers. One that is not
+            reported after a success counts as failed, as Dagster's own Pipes clients have it.
     """
     asset_key = dg.AssetKey(list(report.job.asset_key))
     said = container_reports(report.messages, asset_key)
@@ -75,7 +80,7 @@ def end_events(report: JobReport, *, account: str | None) -> EndEvents:
     return EndEvents(
         own=_own_event(report, asset_key, metadata, tags, said),
         verdict=verdict(report),
-        reported=said.checks,
+        reported=(*said.checks, *unreported(report, said.checks, declared)),
         data_version=said.data_version,
     )
 
@@ -127,6 +132,27 @@ def verdict(report: JobReport) -> dg.AssetCheckEvaluation:
         description=(f"Job {report.job.name} ended DONE" if report.succeeded else report.failure),
         metadata=metadata,
     )
+
+
+def unreported(
+    report: JobReport, reported: Iterable[dg.AssetCheckEvaluation], declared: Iterable[str]
+) -> list[dg.AssetCheckEvaluation]:
+    """Return the verdicts on checks that a job should have reported, and did not."""
+    if not report.succeeded:
+        return []
+    known = {each.check_name for each in reported}
+    hint = "" if report.job.identity.pipes else "; it is asked to by pipes=True"
+    return [
+        dg.AssetCheckEvaluation(
+            asset_key=dg.AssetKey(list(report.job.asset_key)),
+            check_name=name,
+            passed=False,
+            severity=dg.AssetCheckSeverity.ERROR,
+            description=f"The container did not report it{hint}",
+            metadata={keys.JOB_NAME: str(report.job.name)},
+        )
+        for name in sorted(set(declared) - known)
+    ]
 
 
 def check_result(evaluation: dg.AssetCheckEvaluation) -> dg.AssetCheckResult:

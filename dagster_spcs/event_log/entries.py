@@ -6,7 +6,7 @@ from typing import Any
 
 import dagster as dg
 
-from dagster_spcs.event_log.keys import RESULT_TABLE
+from dagster_spcs.event_log.keys import CHECK_NAME, RESULT_TABLE
 from dagster_spcs.spcs.clocks import USABLE_YEARS
 from dagster_spcs.spcs.unreadable import is_text
 
@@ -26,6 +26,15 @@ def result_table(metadata: Mapping[str, Any]) -> str | None:
     """Return the table that a definition says its job fills, None if it names none."""
     table = defined(metadata, RESULT_TABLE)
     return None if table is None else str(table)
+
+
+def declared_checks(definition: dg.AssetsDefinition, key: dg.AssetKey) -> list[str]:
+    """Return the names of the checks that a job asset's definition leaves to its containers."""
+    return [
+        spec.name
+        for spec in definition.check_specs
+        if spec.asset_key == key and spec.name != CHECK_NAME
+    ]
 
 
 def text_of(metadata: StoredMetadata, key: str) -> str:

@@ -13,10 +13,10 @@ from dagster_spcs.errors import FunctionUnavailable, NotAnswered
 from dagster_spcs.jobs.batch import partitions_of
 from dagster_spcs.jobs.report import JobReport
 from dagster_spcs.jobs.tracked_job import JobKey, TrackedJob
-from dagster_spcs.pipes.messages import read_messages
+from dagster_spcs.pipes.messages import PipesMessages, read_messages
 from dagster_spcs.spcs.client import SpcsClient
 from dagster_spcs.spcs.names import JobName
-from dagster_spcs.spcs.records import HistoryRecord, LogLine
+from dagster_spcs.spcs.records import HistoryRecord, JobLog, LogLine
 from dagster_spcs.spcs.status import JobStatus
 from dagster_spcs.spcs.unreadable import Unreadable, as_note
 
@@ -231,6 +231,7 @@ class Gatherer:
         has the containers' last word is taken.
         """
         late = read_messages(report.log.lines)
+        totals = _totals(report.log, late)
         # Of several containers one may have said everything before another's lines have arrived.
         found, is_whole = late, late.has_closed and len(report.containers) == 1
         if not is_whole:
@@ -240,18 +241,21 @@ class Gatherer:
                 report = report if late.messages else report.with_note(as_note("node logs", error))
             else:
                 fresh = read_messages(log.lines)
-                has_more = len(fresh.messages) >= len(late.messages)
-                found = fresh if has_more else late
                 # A node that tells less than the event table is gone already, or was never asked.
-                fits = has_more and _size(log.lines) < _NODE_LOG_IS_CUT
-                is_whole = found.has_closed or fits
-        shown = found.others[-self._last_lines :] if self._last_lines else ()
+                says_all = len(fresh.messages) >= len(late.messages)
+                fits = says_all and _size(log.lines) < _NODE_LOG_IS_CUT
+                is_whole = fits or (fresh if says_all else late).has_closed
+                if _amount(fresh) >= _amount(late):
+                    found = fresh
+                    if fits and totals[0] != len(fresh.shown):
+                        totals = len(fresh.shown), None  # both streams are mixed there
+        lines = found.shown[-self._last_lines :] if self._last_lines else ()
         return replace(
             report,
             messages=found,
             # A service that is gone has no more to say.
             is_whole=is_whole or report.job.status is JobStatus.DELETED,
-            log=replace(report.log, lines=shown),
+            log=JobLog(lines, *totals),
         )
 
     def _with_node_log(self, report: JobReport) -> JobReport:
@@ -307,6 +311,19 @@ def _with_instances(report: JobReport) -> JobReport:
     at_work = any(container.started is not None for container in left)
     goes_on = at_work and report.job.status is JobStatus.FAILED
     return replace(report, is_whole=False, goes_on=goes_on)
+
+
+def _totals(log: JobLog, found: PipesMessages) -> tuple[int | None, int | None]:
+    """Return the lines and the error lines of a log, without the messages that were in it."""
+    if log.total is None or log.errors is None:
+        return None, None
+    errors = [sum(line.stream == "stderr" for line in lines) for lines in (log.lines, found.shown)]
+    total = log.total - len(log.lines) + len(found.shown)
+    return max(total, len(found.shown)), max(log.errors - errors[0], 0) + errors[1]
+
+
+def _amount(found: PipesMessages) -> tuple[int, int]:
+    return len(found.messages), len(found.shown)
 
 
 def _size(lines: Sequence[LogLine]) -> int:

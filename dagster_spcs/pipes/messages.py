@@ -30,18 +30,28 @@ class PipesMessage:
     method: str
     params: dict[str, Any]
 
+    @property
+    def log_lines(self) -> list[str]:
+        """What ``PipesContext.log`` was given, with its level; empty for another message."""
+        text = self.params.get("message")
+        if self.method != "log" or not isinstance(text, str):
+            return []
+        level = self.params.get("level")
+        return [
+            f"{level if isinstance(level, str) else 'INFO'}: {line}" for line in text.split("\n")
+        ]
+
 
 @dataclass(frozen=True)
 class PipesMessages:
-    """What the lines of a log were.
-
-    ``others`` are the lines that are no messages, ``broken`` counts beginnings of messages whose
-    end never came; these stand among the others.
-    """
+    """What the lines of a log were."""
 
     messages: tuple[PipesMessage, ...]
-    others: tuple[LogLine, ...]
+    shown: tuple[LogLine, ...]
+    """What is for people: the lines that are no messages, and the texts of those of the method
+    ``log``, with their levels."""
     broken: int = 0
+    """Beginnings of messages whose end never came; they stand among the lines that are shown."""
 
     @property
     def has_opened(self) -> bool:
@@ -60,18 +70,18 @@ def read_messages(lines: Sequence[LogLine]) -> PipesMessages:
     readers: dict[tuple[int, str, str | None], _Reader] = {}
     seen: set[LogLine] = set()
     found: list[tuple[int, PipesMessage]] = []
-    others: list[tuple[int, LogLine]] = []
+    shown: list[tuple[int, LogLine]] = []
     for position, line in enumerate(lines):
         if line.timestamp is not None:
             if line in seen:
                 continue
             seen.add(line)
         source = (line.instance_id, line.container, line.stream)
-        readers.setdefault(source, _Reader(found, others)).read(position, line)
+        readers.setdefault(source, _Reader(found, shown)).read(position, line)
     broken = sum(reader.end() for reader in readers.values())
     return PipesMessages(
         tuple(message for _, message in sorted(found, key=lambda each: each[0])),
-        tuple(line for _, line in sorted(others, key=lambda each: each[0])),
+        tuple(line for _, line in sorted(shown, key=lambda each: each[0])),
         broken,
     )
 
@@ -80,10 +90,10 @@ class _Reader:
     """Reads the lines of one stream of one container."""
 
     def __init__(
-        self, found: list[tuple[int, PipesMessage]], others: list[tuple[int, LogLine]]
+        self, found: list[tuple[int, PipesMessage]], shown: list[tuple[int, LogLine]]
     ) -> None:
         self._found = found
-        self._others = others
+        self._shown = shown
         self._pieces: list[tuple[int, LogLine]] = []
         self._size = self._tries = self._decoded = 0
         self._broken = 0
@@ -103,14 +113,14 @@ class _Reader:
         while MARK in rest:
             before, mark, after = rest.partition(MARK)
             if before.strip():
-                self._others.append((position, _with_text(line, before)))
+                self._shown.append((position, _with_text(line, before)))
             message, rest = _decode(mark + after)
             if message is None:
                 self._begin(position, _with_text(line, mark + after))
                 return
-            self._found.append((position, message))
+            self._take(position, message, line)
         if rest.strip() or rest == line.text:
-            self._others.append((position, _with_text(line, rest)))
+            self._shown.append((position, _with_text(line, rest)))
 
     def end(self) -> int:
         """Return how many messages have no end."""
@@ -121,16 +131,21 @@ class _Reader:
         self._pieces = [(position, line)]
         self._size, self._tries, self._decoded = len(line.text), 0, 0
 
+    def _take(self, position: int, message: PipesMessage, line: LogLine) -> None:
+        self._found.append((position, message))
+        self._shown += [(position, _with_text(line, text)) for text in message.log_lines]
+
     def _try_pieces(self) -> None:
         self._decoded += self._size
         message, rest = _decode("".join(piece.text for _, piece in self._pieces))
         if message is not None and not rest:
-            self._found.append((self._pieces[0][0], message))
+            position, line = self._pieces[0]
+            self._take(position, message, line)
             self._pieces = []
 
     def _give_up(self) -> None:
         self._broken += bool(self._pieces)
-        self._others += self._pieces
+        self._shown += self._pieces
         self._pieces = []
 
 

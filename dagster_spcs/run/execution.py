@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 
 from dagster_spcs.event_log import keys
-from dagster_spcs.event_log.end import EndEvents, check_result, end_events
+from dagster_spcs.event_log.end import end_events
 from dagster_spcs.event_log.entries import result_table
 from dagster_spcs.event_log.ledger import Ledger, Page
 from dagster_spcs.event_log.signs_of_life import SignsOfLife
@@ -20,6 +20,7 @@ from dagster_spcs.jobs.submission import PlannedJob, SubmittedJob, submit
 from dagster_spcs.jobs.tracked_job import JobKey, TrackedJob
 from dagster_spcs.resource import SpcsJobResource, bound_resource
 from dagster_spcs.run.asset_keys import AssetKeys
+from dagster_spcs.run.checks import StepChecks, checks_alone
 from dagster_spcs.run.earlier_runs import EarlierRuns
 from dagster_spcs.run.listing import list_tracked
 from dagster_spcs.run.mode import RunMode, mode_for_run
@@ -30,7 +31,6 @@ from dagster_spcs.run.waiting import (
     INTERRUPTIONS,
     LogStreams,
     cancelled_after,
-    compute_log,
     gather_whole,
     wait_and_stream,
 )
@@ -50,9 +50,7 @@ def execute_step(
 ) -> Iterator[Any]:
     """Run the step and yield its results."""
     selected = [key for key in asset_keys.defined if key in context.selected_asset_keys]
-    for check in sorted(context.selected_asset_check_keys, key=str):
-        if check.asset_key not in selected and check.name == keys.CHECK_NAME:
-            yield _last_verdict(context, check.asset_key)
+    yield from checks_alone(context, selected)
     if not selected:
         return
     resource = bound_resource(context.resources, options.resource_key)
@@ -75,22 +73,6 @@ def execute_step(
         )
         execution = StepExecution(options, context, resource, client, mode, signs)
         yield from execution.execute(planned)
-
-
-def _last_verdict(context: dg.AssetExecutionContext, key: dg.AssetKey) -> dg.AssetCheckResult:
-    """Evaluate the check by itself, from the last end that was recorded of the asset."""
-    last = Ledger(context.instance).last_end(key.path)
-    return dg.AssetCheckResult(
-        asset_key=key,
-        check_name=keys.CHECK_NAME,
-        passed=last is not None and last.succeeded,
-        severity=dg.AssetCheckSeverity.WARN if last is None else dg.AssetCheckSeverity.ERROR,
-        description=(
-            "No job has ended yet."
-            if last is None
-            else f"The last job, {last.key.name}, ended {last.status}."
-        ),
-    )
 
 
 class StepExecution:
@@ -125,7 +107,7 @@ class StepExecution:
         )
         self._place = resource.place()
         self._ledger = Ledger(context.instance)
-        self._emit = compute_log(pipes=options.pipes)
+        self._checks = StepChecks(context)
         self._submitted: dict[JobKey, SubmittedJob] = {}
         self._parts: Counter[dg.AssetKey] = Counter()
         """How many partitions, or the one whole, of each asset this step makes."""
@@ -233,7 +215,7 @@ class StepExecution:
         self._submitted = {job.key: job for job in submitted}
         for job in submitted:
             self._parts[_asset_key(job.identity.asset)] += max(1, len(job.planned.partitions))
-        streams = LogStreams(self._client, submitted, self._emit, self._context.log.warning)
+        streams = LogStreams(self._client, submitted, self._context.log.warning)
         gatherer = Gatherer(
             self._client,
             source=self._resource.metadata_source(),
@@ -299,9 +281,11 @@ class StepExecution:
     def _record_part(self, report: JobReport) -> Iterator[Any]:
         """Record one partition, or the one whole, of an asset."""
         key = _asset_key(report.job.asset_key)
-        events = end_events(report, account=self._resource.account())
+        events = end_events(
+            report, account=self._resource.account(), declared=self._checks.declared(key)
+        )
         alone = self._parts[key] == 1
-        checks = list(self._checks(events, alone=alone))
+        checks = list(self._checks.results(events, alone=alone))
         if alone and report.succeeded:
             version = events.data_version
             yield dg.MaterializeResult(
@@ -326,14 +310,6 @@ class StepExecution:
             self._context.log_event(events.own)
             if alone:
                 yield from checks
-
-    def _checks(self, events: EndEvents, *, alone: bool) -> Iterator[dg.AssetCheckResult]:
-        """Return the results of the step's checks; what it cannot yield is logged."""
-        for check in (events.verdict, *events.reported):
-            if alone and check.asset_check_key in self._context.selected_asset_check_keys:
-                yield check_result(check)
-            elif check.check_name != keys.CHECK_NAME:
-                self._context.log_event(check)
 
     def _conclude(self) -> Iterator[Any]:
         """Yield the results of assets with several partitions, and fail if a job has failed."""
@@ -380,13 +356,14 @@ class StepExecution:
             for report in held_back
             if not pages[report.job.asset_key].of(report.job.key).end_of(report.job.partition)
         ]
+        checks = [check, *self._checks.of_range(key)]
         # The result is recorded for each partition of the range, so all or none can be the run's.
         if len(own) == self._parts[key] and not failed:
-            yield dg.MaterializeResult(asset_key=key, check_results=[check])
+            yield dg.MaterializeResult(asset_key=key, check_results=checks)
             return
         if not failed:
             self._recorded_elsewhere.append(key)
-        yield check
+        yield from checks
 
 
 def _asset_key(path: Sequence[str]) -> dg.AssetKey:

@@ -13,14 +13,11 @@ _STAMP = re.compile(r"\d{4}-\d\d-\d\dT[0-9:.]+Z")
 class LogFollower:
     """Prints each line of one container once, in order, however the reads overlap."""
 
-    def __init__(
-        self, client: SpcsClient, name: JobName, instance: int, container: str, label: str
-    ) -> None:
+    def __init__(self, client: SpcsClient, name: JobName, instance: int, container: str) -> None:
         self._client = client
         self.name = name
         self._instance = instance
         self._container = container
-        self._label = label
         self._last = ""
         self._seen_at_last: Counter[str] = Counter()
 
@@ -30,7 +27,7 @@ class LogFollower:
         fresh: list[str] = []
         # The last line seen comes again, unless the answer, cut at 100 KB, begins after it.
         if self._last and text and not any(_stamp(line) == self._last for line in text.split("\n")):
-            fresh.append(f"{self._label}{GAP}")
+            fresh.append(GAP)
         met: Counter[str] = Counter()
         skip = self._seen_at_last.copy()
         # Sorted, because two streams may arrive crosswise; the stamps are of one fixed width.
@@ -44,7 +41,7 @@ class LogFollower:
             if stamp != self._last:
                 self._last, self._seen_at_last = stamp, Counter()
             self._seen_at_last[stamped] += 1
-            fresh.append(f"{self._label}{line}")
+            fresh.append(line)
         return fresh
 
 

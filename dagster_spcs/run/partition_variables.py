@@ -1,31 +1,46 @@
-"""A container's partition as environment variables, for requests written without a function."""
+"""A container's partition as environment variables."""
 
+import re
 from typing import Any
 
 import dagster as dg
 
-from dagster_spcs.pipes.context import with_environment
+from dagster_spcs.run.partition_context import PartitionContext
 from dagster_spcs.spcs.request import JobRequest, SpecTemplate
 from dagster_spcs.spec import ServiceSpec
 
 
-def with_partition_variables(request: JobRequest, context: Any) -> JobRequest:
-    """Return the request with what its containers have to know of their partition.
+def partition_values(context: PartitionContext) -> dict[str, str]:
+    """Return what is told of a partition, by name.
 
-    A template gets the same values under the names ``partition_key``, ``partition_start`` and
-    ``partition_end``; to a specification on a stage nothing can be added.
+    That is ``PARTITION_KEY``, and of a time window ``PARTITION_START`` and ``PARTITION_END`` (ISO
+    8601). Of a multi-partition the window is the one of its time dimension, and
+    ``PARTITION_KEY_<DIMENSION>`` is the key in each dimension.
     """
-    if not context.has_partition_key:
-        return request
     told = {"PARTITION_KEY": str(context.partition_key)}
-    if isinstance(context.assets_def.partitions_def, dg.TimeWindowPartitionsDefinition):
+    if context.has_time_window:
         window = context.partition_time_window
         told["PARTITION_START"] = window.start.isoformat()
         told["PARTITION_END"] = window.end.isoformat()
-    if isinstance(request.spec, ServiceSpec):
-        return with_environment(request, {f"DAGSTER_{name}": text for name, text in told.items()})
-    if isinstance(request.spec, SpecTemplate):
-        values = {**{name.lower(): text for name, text in told.items()}, **request.spec.values}
-        spec = request.spec.model_copy(update={"values": values})
-        return request.model_copy(update={"spec": spec})
-    return request
+    if isinstance(context.partitions_def, dg.MultiPartitionsDefinition):
+        for dimension, key in context.multi_partition_key.keys_by_dimension.items():
+            name = re.sub(r"\W", "_", dimension, flags=re.ASCII).upper()
+            told[f"PARTITION_KEY_{name}"] = key
+    return told
+
+
+def with_partition_variables(request: JobRequest, context: PartitionContext) -> JobRequest:
+    """Return the request with what its containers have to know of their partition.
+
+    Variables begin with ``DAGSTER_``; those that the request has itself stay as they are. A
+    template gets the same values by names in lower case, without that beginning. To a specification
+    on a stage nothing can be added.
+    """
+    told = partition_values(context)
+    spec: Any = request.spec
+    if isinstance(spec, ServiceSpec):
+        spec = spec.with_defaults({f"DAGSTER_{name}": text for name, text in told.items()})
+    elif isinstance(spec, SpecTemplate):
+        values = {**{name.lower(): text for name, text in told.items()}, **spec.values}
+        spec = spec.model_copy(update={"values": values})
+    return request.model_copy(update={"spec": spec})

@@ -6,6 +6,8 @@ from typing import Any
 import dagster as dg
 from dagster_pipes import PipesContextData
 
+from dagster_spcs.run.partition_context import PartitionContext
+
 
 def context_data(
     context: Any, key: dg.AssetKey, partition: str | None, extras: Mapping[str, Any]
@@ -13,7 +15,7 @@ def context_data(
     """Return the context of one asset and partition of a step."""
     name = key.to_escaped_user_string()
     window = None
-    if isinstance(context.assets_def.partitions_def, dg.TimeWindowPartitionsDefinition):
+    if isinstance(context, PartitionContext) and context.has_time_window:
         own = context.partition_time_window
         window = {"start": own.start.isoformat(), "end": own.end.isoformat()}
     return PipesContextData(

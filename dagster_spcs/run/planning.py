@@ -14,6 +14,7 @@ from dagster_spcs.run.asset_keys import AssetKeys
 from dagster_spcs.run.mode import RunMode
 from dagster_spcs.run.options import StepOptions
 from dagster_spcs.run.partition_context import PartitionContext
+from dagster_spcs.run.partition_variables import with_partition_variables
 from dagster_spcs.run.pipes_context import context_data
 from dagster_spcs.spcs.client import SpcsClient
 from dagster_spcs.spcs.request import JobRequest
@@ -57,6 +58,8 @@ class Planner:
             requests = self._options.build(context, arguments)
             for key in selected:
                 request = self._checked(key, self._asset_keys.request_of(key, requests))
+                if isinstance(context, PartitionContext):
+                    request = with_partition_variables(request, context)
                 if self._options.batch and partition is not None:
                     request = with_partitions(request, [partition])
                 if self._options.pipes:

@@ -12,13 +12,13 @@ from dagster_spcs.jobs.gather import Gatherer
 from dagster_spcs.jobs.report import JobReport
 from dagster_spcs.jobs.submission import SubmittedJob
 from dagster_spcs.jobs.tracked_job import JobKey, TrackedJob
-from dagster_spcs.pipes.messages import MARK
+from dagster_spcs.pipes.messages import MARK, read_messages
 from dagster_spcs.resource import SpcsJobResource
 from dagster_spcs.run.log_follower import LogFollower
 from dagster_spcs.spcs import clocks
 from dagster_spcs.spcs.client import SpcsClient
 from dagster_spcs.spcs.names import JobName
-from dagster_spcs.spcs.records import JobRecord
+from dagster_spcs.spcs.records import JobRecord, LogLine
 from dagster_spcs.spcs.request import JobRequest
 from dagster_spcs.spcs.status import JobStatus
 from dagster_spcs.spec import ServiceSpec
@@ -39,14 +39,18 @@ def containers_of(request: JobRequest) -> list[tuple[int, str]]:
     ]
 
 
-def compute_log(*, pipes: bool) -> Say:
-    """Return what prints a line into the run's compute log; messages of ``pipes`` are no lines."""
+def print_line(line: str) -> None:
+    """Print a line into the run's compute log."""
+    print(line.encode(errors="replace").decode(), flush=True)
 
-    def emit(line: str) -> None:
-        if not (pipes and MARK in line):
-            print(line.encode(errors="replace").decode(), flush=True)
 
-    return emit
+def without_messages(line: str) -> list[str]:
+    """Return what of a line is for people: no Pipes messages, but the texts they log."""
+    if MARK not in line:
+        return [line]
+    found = read_messages([LogLine(line, 0, "")])
+    # The beginning of a long message stands last; its rest comes in the lines that follow.
+    return [each.text for each in found.shown[: len(found.shown) - found.broken]]
 
 
 class LogStreams:
@@ -58,17 +62,21 @@ class LogStreams:
     Args:
         client: reads.
         submitted: the jobs.
-        emit: prints a line.
         warn: is told what could not be followed.
+        emit: prints a line.
     """
 
     def __init__(
-        self, client: SpcsClient, submitted: Sequence[SubmittedJob], emit: Say, warn: Say
+        self,
+        client: SpcsClient,
+        submitted: Sequence[SubmittedJob],
+        warn: Say,
+        emit: Say = print_line,
     ) -> None:
         self._jobs = {each.name: each for each in submitted}
         self._emit = emit
         self._warn = warn
-        self._followers: dict[JobName, list[LogFollower]] = {}
+        self._followers: dict[JobName, list[tuple[str, LogFollower]]] = {}
         self._followed: set[tuple[JobName, int, str]] = set()
         self._refused: set[JobName] = set()
         every = (
@@ -77,9 +85,9 @@ class LogStreams:
             for instance, container in containers_of(each.planned.request)
         )
         for name, instance, container in itertools.islice(every, MOST_FOLLOWED):
-            label = self._label(name, instance, container)
-            follower = LogFollower(client, name, instance, container, label)
-            self._followers.setdefault(name, []).append(follower)
+            follower = LogFollower(client, name, instance, container)
+            labelled = (self._label(name, instance, container), follower)
+            self._followers.setdefault(name, []).append(labelled)
             self._followed.add((name, instance, container))
         others = sum(1 for _ in every)
         if others > 0:
@@ -90,10 +98,12 @@ class LogStreams:
 
     def read(self, name: JobName, *, last: bool) -> None:
         """Print what came since the last call; ``last`` after the job's end."""
-        for follower in self._followers.get(name, []):
+        speaks_pipes = self._jobs[name].planned.pipes
+        for label, follower in self._followers.get(name, []):
             try:
                 for line in follower.read():
-                    self._emit(line)
+                    for text in without_messages(line) if speaks_pipes else [line]:
+                        self._emit(f"{label}{text}")
             except NotAnswered as error:
                 # A container that has not started has no log yet; after the end it matters.
                 if last and name not in self._refused:

@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 
 from dagster_spcs.event_log import keys
-from dagster_spcs.event_log.entries import defined, result_table
+from dagster_spcs.event_log.entries import declared_checks, defined, result_table
 from dagster_spcs.jobs.identity import JobIdentity
 from dagster_spcs.jobs.tracked_job import TrackedJob
 
@@ -90,6 +90,11 @@ class CodeLocation:
         """Whether an asset has the check that tells of its jobs."""
         key = dg.AssetCheckKey(dg.AssetKey(list(asset)), keys.CHECK_NAME)
         return key in self._graph.asset_check_keys
+
+    def declared_checks(self, asset: Sequence[str]) -> list[str]:
+        """Return the names of the checks that an asset's definition leaves to its containers."""
+        key = dg.AssetKey(list(asset))
+        return declared_checks(self._repository.assets_defs_by_key[key], key)
 
     def result_table(self, job: TrackedJob) -> str | None:
         """Return the table that a job fills, None if its asset names none."""

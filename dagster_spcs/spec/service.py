@@ -118,6 +118,14 @@ class ServiceSpec(SpecModel):
                 document[key] = inner.pop(key)
         return document
 
+    def with_defaults(self, variables: Mapping[str, str]) -> "ServiceSpec":
+        """Return the specification with variables for each container that does not have them."""
+        containers = [
+            container.model_copy(update={"env": {**variables, **(container.env or {})}})
+            for container in self.containers
+        ]
+        return self.model_copy(update={"containers": containers})
+
     def with_environment(self, variables: Mapping[str, str]) -> "ServiceSpec":
         """Return the specification with variables for each of its containers."""
         containers = [

@@ -1,5 +1,6 @@
 """One job a partition: of every kind, alone and in ranges, known, unknown and no longer there."""
 
+import json
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
@@ -421,3 +422,78 @@ def test_window_of_each_key_of_a_multi_partitioned_range(locate: Locate) -> None
     }
     locate(job).run("a", tags=tags)
     assert seen == {"2026-01-01|eu": 1, "2026-01-02|eu": 2, "2026-01-03|eu": 3}
+
+
+ECHO = "; ".join(
+    f'echo "{name}=$DAGSTER_PARTITION_{name}"'
+    for name in ("KEY", "START", "END", "KEY_DAY", "KEY_REGION")
+)
+
+
+@pytest.mark.parametrize(
+    ("definition", "key", "told"),
+    [
+        (STATIC, HOSTILE, [f"KEY={HOSTILE}", "START=", "END=", "KEY_DAY=", "KEY_REGION="]),
+        (
+            DAILY,
+            "2026-03-29",
+            ["KEY=2026-03-29", "START=2026-03-29T00:00:00+01:00", "END=2026-03-30T00:00:00+02:00"],
+        ),
+        (
+            MULTI,
+            dg.MultiPartitionKey({"day": "2026-03-29", "region": "us"}),
+            [
+                "KEY=2026-03-29|us",
+                "START=2026-03-29T00:00:00+01:00",
+                "END=2026-03-30T00:00:00+02:00",
+                "KEY_DAY=2026-03-29",
+                "KEY_REGION=us",
+            ],
+        ),
+    ],
+    ids=["static", "daily", "multi"],
+)
+def test_variables_of_a_partition(
+    locate: Locate, definition: dg.PartitionsDefinition[str], key: str, told: list[str]
+) -> None:
+    """The containers of a function's request are told what those of a YAML file are."""
+    location = locate(script_asset("a", ECHO, mode="blocking", partitions_def=definition))
+    assert location.run("a", partition_key=key).success
+    [event] = location.materializations("a")
+    assert event.metadata[keys.LOG].value.splitlines()[1 : len(told) + 1] == told
+
+
+def test_variables_that_a_request_has_itself(locate: Locate) -> None:
+    """What the user wrote is what the container gets."""
+
+    @spcs_job_asset(name="a", mode="blocking", partitions_def=STATIC)
+    def job(context: dg.AssetExecutionContext) -> JobRequest:
+        """A job of the test."""
+        request = script_request("echo $DAGSTER_PARTITION_KEY")
+        spec = request.spec.with_environment({"DAGSTER_PARTITION_KEY": "mine"})
+        return request.model_copy(update={"spec": spec})
+
+    location = locate(job)
+    assert location.run("a", partition_key="x").success
+    [event] = location.materializations("a")
+    assert "mine" in event.metadata[keys.LOG].value
+
+
+def test_pipes_context_of_a_multi_partition(locate: Locate) -> None:
+    """It has the window of the time dimension."""
+    script = (
+        "echo $DAGSTER_PIPES_CONTEXT | base64 -d | python3 -c"
+        " 'import sys, zlib, json; print(zlib.decompress(sys.stdin.buffer.read()).decode())'"
+    )
+    job = script_asset("a", script, mode="blocking", pipes=True, partitions_def=MULTI)
+    location = locate(job)
+    key = dg.MultiPartitionKey({"day": "2026-03-29", "region": "us"})
+    assert location.run("a", partition_key=key).success
+    [event] = location.materializations("a")
+    log = event.metadata[keys.LOG].value
+    context = json.loads(next(line for line in log.splitlines() if line.startswith("{")))["data"]
+    assert context["partition_key"] == "2026-03-29|us"
+    assert context["partition_time_window"] == {
+        "start": "2026-03-29T00:00:00+01:00",
+        "end": "2026-03-30T00:00:00+02:00",
+    }

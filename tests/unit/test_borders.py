@@ -398,7 +398,7 @@ def report_with(lines: Sequence[LogLine], status: str = "DONE") -> JobReport:
     return JobReport(
         tracked(status=status, pipes=True),
         containers=(container(),),
-        log=JobLog(found.others),
+        log=JobLog(found.shown),
         history=HistoryRecord.from_row(history_row()),
         messages=found,
     )
@@ -630,10 +630,11 @@ def test_history_of_any_rows(rows: list[dict[str, Any]]) -> None:
 @MANY
 @given(rows=answers_like(log_row(1, "text"), log_row(2, "text")))
 def test_logs_of_any_rows(rows: list[dict[str, Any]]) -> None:
-    """Each job has its lines and reasons; a good job has all of its lines."""
+    """Each job has its lines and reasons; a good line is among its job's."""
     client = answering(LOGS, [*rows, log_row(0, "hello")])
     found = client.logs_of_many([job("GOOD"), job("JOB_A"), job("JOB_B")])
-    assert [line.text for line in found[name("GOOD")].lines] == ["hello"]
+    # Another row may say that it is of the same job.
+    assert "hello" in [line.text for line in found[name("GOOD")].lines]
     for each in found.values():
         assert isinstance(each, JobLog)
         assert_typed(each)

@@ -416,14 +416,35 @@ def speaking(**columns) -> TrackedJob:
 
 def test_messages_of_the_event_table(client: SpcsClient, answering: InMemorySession) -> None:
     """A log with the container's last word is whole; messages are no lines of it."""
-    said = [log_row(0, text, minute) for minute, text in enumerate((OPENED, "hi", CLOSED))]
+    said = [log_row(0, text, minute, lines=3) for minute, text in enumerate((OPENED, "hi", CLOSED))]
     answering.always(LOGS, said)
     [report] = gather(client, [speaking()])
     assert report.messages is not None
     assert [message.method for message in report.messages.messages] == ["opened", "closed"]
     assert [line.text for line in report.log.lines] == ["hi"]
+    assert (report.log.total, report.log.errors) == (1, 0)
     assert report.is_whole
     assert asked_for(answering)[NODE_LOGS] == 0
+
+
+def test_lines_of_a_log_with_messages(client: SpcsClient, answering: InMemorySession) -> None:
+    """Messages are not counted, not even where only a part of a long log was read."""
+    totals = {"lines": 5000, "error_lines": 70}
+    said = [log_row(0, text, minute, **totals) for minute, text in enumerate((OPENED, "hi"))]
+    error = log_row(0, "oh", 3, record_attributes='{"log.iostream": "stderr"}', **totals)
+    closed = log_row(0, CLOSED, 4, record_attributes='{"log.iostream": "stderr"}', **totals)
+    answering.always(LOGS, [*said, error, closed])
+    [report] = gather(client, [speaking()])
+    assert (report.log.total, report.log.errors) == (4998, 69)
+
+
+def test_log_of_a_node_that_is_gone(client: SpcsClient, answering: InMemorySession) -> None:
+    """A container that was asked to speak Pipes and does not: its lines are in the event table."""
+    answering.always(LOGS, [log_row(0, "hi")])
+    answering.always(NODE_LOGS, [{"log": ""}])
+    [report] = gather(client, [speaking()])
+    assert [line.text for line in report.log.lines] == ["hi"]
+    assert (report.log.total, report.log.errors) == (1, 0)
 
 
 def test_messages_of_the_node(client: SpcsClient, answering: InMemorySession) -> None:
@@ -434,6 +455,7 @@ def test_messages_of_the_node(client: SpcsClient, answering: InMemorySession) ->
     assert report.messages is not None
     assert report.messages.has_closed
     assert report.is_whole
+    assert (report.log.total, report.log.errors) == (1, None)
 
 
 def test_log_that_is_not_whole(client: SpcsClient, answering: InMemorySession) -> None:

@@ -41,7 +41,7 @@ def test_each_line_once(events: list[tuple[int, str, bool]]) -> None:
     session = InMemorySession()
     written: list[str] = []
     account(written, session)
-    follower = LogFollower(SpcsClient(session), name(), 0, "main", "")
+    follower = LogFollower(SpcsClient(session), name(), 0, "main")
     read: list[str] = []
     now = 0
     for index, (later, text, look) in enumerate(events):
@@ -58,7 +58,7 @@ def test_line_printed_twice(session: InMemorySession) -> None:
     """Two lines of the same text and time are two lines."""
     written = [f"{stamp(1)} retrying", f"{stamp(1)} retrying"]
     account(written, session)
-    follower = LogFollower(SpcsClient(session), name(), 0, "main", "")
+    follower = LogFollower(SpcsClient(session), name(), 0, "main")
     assert follower.read() == ["retrying", "retrying"]
     written.append(f"{stamp(1)} retrying")
     assert follower.read() == ["retrying"]
@@ -79,14 +79,14 @@ def test_line_printed_twice(session: InMemorySession) -> None:
 def test_read_once(text: str | None, lines: list[str], session: InMemorySession) -> None:
     """A line comes without its time stamp and otherwise as it was printed."""
     session.answer(FOLLOW, [{"log": text}])
-    assert LogFollower(SpcsClient(session), name(), 0, "main", "").read() == lines
+    assert LogFollower(SpcsClient(session), name(), 0, "main").read() == lines
 
 
-def test_label(session: InMemorySession) -> None:
-    """A follower puts its label in front of each line."""
+def test_instance_and_container(session: InMemorySession) -> None:
+    """One container of one instance is asked for."""
     session.answer(FOLLOW, [{"log": f"{stamp(1)} one"}])
-    follower = LogFollower(SpcsClient(session), name(), 1, "side", "[1/side] ")
-    assert follower.read() == ["[1/side] one"]
+    follower = LogFollower(SpcsClient(session), name(), 1, "side")
+    assert follower.read() == ["one"]
     assert ", 1, 'side', " in session.texts()[0]
 
 
@@ -96,17 +96,17 @@ def test_gap_is_told(client: SpcsClient, session: InMemorySession) -> None:
         FOLLOW, [{"log": f"{stamp(1)} one"}], [{"log": f"{stamp(1)} one\n{stamp(2)} two"}]
     )
     session.answer(FOLLOW, [{"log": f"{stamp(7)} seven"}])
-    follower = LogFollower(client, name(), 0, "main", "")
+    follower = LogFollower(client, name(), 0, "main")
     assert [follower.read() for _ in range(3)] == [["one"], ["two"], [GAP, "seven"]]
 
 
 def test_line_that_was_cut(client: SpcsClient, session: InMemorySession) -> None:
     """An answer that begins in the middle of a line tells that line at no time."""
     session.answer(FOLLOW, [{"log": f"the end of it\n{stamp(2)} two"}])
-    assert LogFollower(client, name(), 0, "main", "").read() == ["two"]
+    assert LogFollower(client, name(), 0, "main").read() == ["two"]
 
 
 def test_two_streams_that_arrive_crosswise(client: SpcsClient, session: InMemorySession) -> None:
     """Lines are told in the order of their times."""
     session.answer(FOLLOW, [{"log": f"{stamp(2)} two\n{stamp(1)} one\n{stamp(3)} three"}])
-    assert LogFollower(client, name(), 0, "main", "").read() == ["one", "two", "three"]
+    assert LogFollower(client, name(), 0, "main").read() == ["one", "two", "three"]

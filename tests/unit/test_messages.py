@@ -18,8 +18,13 @@ PIECE = 4096
 
 def written(number: int, value: str = "") -> str:
     """A message as dagster_pipes prints it."""
-    params = {"message": value, "number": number}
-    return json.dumps({"__dagster_pipes_version": "0.1", "method": "log", "params": params})
+    params = {"payload": value, "number": number}
+    return said("report_custom_message", params)
+
+
+def said(method: str, params: dict) -> str:
+    """A message of any method."""
+    return json.dumps({"__dagster_pipes_version": "0.1", "method": method, "params": params})
 
 
 def lines(*texts: str, container: str = "main") -> list[LogLine]:
@@ -68,7 +73,7 @@ def test_two_containers_that_arrive_twice_and_mixed(
         alone = read_messages(logs[name])
         assert numbers(alone.messages) == wanted
         plain = [each for each in asked if isinstance(each, str)]
-        assert [line.text for line in found.others if line.container == name] == plain
+        assert [line.text for line in found.shown if line.container == name] == plain
     assert sorted(numbers(found.messages)) == sorted(
         each for each in (*first, *second) if isinstance(each, int)
     )
@@ -79,7 +84,26 @@ def test_line_shared_by_two_writers() -> None:
     """What stands before or behind a message on its line is a line of its own."""
     found = read_messages(lines(f"50 %{written(1)}{written(2)} done"))
     assert numbers(found.messages) == [1, 2]
-    assert [line.text for line in found.others] == ["50 %", " done"]
+    assert [line.text for line in found.shown] == ["50 %", " done"]
+
+
+def test_logged_through_pipes() -> None:
+    """Its lines are shown where they were printed, with the level, as lines of that container."""
+    log = {"message": "one\ntwo", "level": "WARNING"}
+    found = read_messages(
+        lines("before", said("log", log), said("log", {"message": "three"}), "after")
+    )
+    assert [line.text for line in found.shown] == [
+        "before",
+        "WARNING: one",
+        "WARNING: two",
+        "INFO: three",
+        "after",
+    ]
+    assert {(line.container, line.stream) for line in found.shown} == {("main", "stdout")}
+    assert len(found.messages) == 2
+    odd = read_messages(lines(said("log", {"message": 7, "level": None}), said("log", {})))
+    assert (odd.shown, len(odd.messages)) == ((), 2)
 
 
 def test_half_a_message() -> None:
@@ -87,7 +111,7 @@ def test_half_a_message() -> None:
     whole = written(1)
     found = read_messages(lines(whole[:40], "plain", written(2), "{", "}", whole[:50]))
     assert numbers(found.messages) == [2]
-    assert [line.text for line in found.others] == [whole[:40], "plain", "{", "}", whole[:50]]
+    assert [line.text for line in found.shown] == [whole[:40], "plain", "{", "}", whole[:50]]
     assert found.broken == 2
 
 

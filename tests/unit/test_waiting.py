@@ -1,6 +1,8 @@
 """Waiting in the run: each job as it ends, with the lines of its containers."""
 
+import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,13 +13,12 @@ from dagster_spcs.jobs.gather import Gatherer
 from dagster_spcs.jobs.identity import JobIdentity
 from dagster_spcs.jobs.report import JobReport
 from dagster_spcs.jobs.submission import SubmittedJob
-from dagster_spcs.pipes.messages import MARK
 from dagster_spcs.run.waiting import (
     MOST_FOLLOWED,
     LogStreams,
-    compute_log,
     containers_of,
     gather_whole,
+    print_line,
     wait_and_stream,
 )
 from dagster_spcs.spcs import clocks
@@ -80,7 +81,7 @@ def follow_all(
     """Wait for jobs; return how each ended, the lines, and the warnings."""
     lines: list[str] = []
     warnings: list[str] = []
-    streams = LogStreams(client, jobs, lines.append, warnings.append)
+    streams = LogStreams(client, jobs, warnings.append, lines.append)
     ended = [
         (job.name.name, job.status.value)
         for together in wait_and_stream(client, jobs, streams, poll_seconds=3, warn=warnings.append)
@@ -180,9 +181,7 @@ def test_all_are_followed(client: SpcsClient, session: InMemorySession) -> None:
 def test_last_lines_of_the_others(client: SpcsClient, session: InMemorySession) -> None:
     """What was not followed is printed from the report; what was is not printed twice."""
     lines: list[str] = []
-    streams = LogStreams(
-        client, [started(replicas=MOST_FOLLOWED + 1)], lines.append, lambda _: None
-    )
+    streams = LogStreams(client, [started(replicas=MOST_FOLLOWED + 1)], print, lines.append)
     log = JobLog((LogLine("followed", 0, "main"), LogLine("left", MOST_FOLLOWED, "main")))
     streams.print_others(JobReport(tracked("JOB_A", "DONE"), log=log))
     assert lines == [f"[{MOST_FOLLOWED}/main] left"]
@@ -247,13 +246,39 @@ def test_signs_of_life(client: SpcsClient, session: InMemorySession) -> None:
 
 
 def test_compute_log(capsys: pytest.CaptureFixture[str]) -> None:
-    """Lines are printed, whatever characters they have; messages of Pipes are not lines."""
-    message = f'{MARK}: "0.1", "method": "opened"}}'
-    compute_log(pipes=True)("hi \ud800")
-    compute_log(pipes=True)(message)
+    """Lines are printed, whatever characters they have."""
+    print_line("hi \ud800")
     assert capsys.readouterr().out == "hi ?\n"
-    compute_log(pipes=False)(message)
-    assert capsys.readouterr().out == f"{message}\n"
+
+
+def message(method: str, **params: object) -> str:
+    """A Pipes message."""
+    return json.dumps({"__dagster_pipes_version": "0.1", "method": method, "params": params})
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("plain", ["plain"]),
+        (message("opened"), []),
+        (f"50 %{message('opened')} done", ["50 %", " done"]),
+        (message("log", message="two\nlines", level="WARNING"), ["WARNING: two", "WARNING: lines"]),
+        (message("log", message="cut off")[:-5], []),
+        (message("log", message=7), []),
+        (f"before{message('opened')[:-5]}", ["before"]),
+    ],
+)
+def test_lines_of_a_container_that_speaks_pipes(
+    client: SpcsClient, session: InMemorySession, line: str, shown: list[str]
+) -> None:
+    """Messages are no lines, except for what is logged through Pipes."""
+    for pipes, expected in ((True, shown), (False, [line])):
+        session.answer(FOLLOW, [{"log": f"2026-01-01T12:00:00.000000000Z {line}"}])
+        lines: list[str] = []
+        job = started()
+        job = replace(job, planned=replace(job.planned, pipes=pipes))
+        LogStreams(client, [job], print, lines.append).read(name(), last=True)
+        assert lines == expected
 
 
 # Reports of ended jobs

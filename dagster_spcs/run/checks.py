@@ -1,0 +1,101 @@
+"""The checks of a step: the job's own, and those that its containers report through Pipes."""
+
+from collections.abc import Collection, Iterator
+
+import dagster as dg
+
+from dagster_spcs.event_log import keys
+from dagster_spcs.event_log.end import EndEvents, check_result
+from dagster_spcs.event_log.entries import declared_checks
+from dagster_spcs.event_log.ledger import Ledger
+
+
+def checks_alone(
+    context: dg.AssetExecutionContext, selected: Collection[dg.AssetKey]
+) -> Iterator[dg.AssetCheckResult]:
+    """Evaluate the selected checks of assets that are not ``selected`` themselves.
+
+    The job's own check tells of the last end that was recorded.
+
+    Raises:
+        dagster.Failure: if there are others. Only a container can evaluate them, while it makes
+            its asset.
+    """
+    alone = [each for each in context.selected_asset_check_keys if each.asset_key not in selected]
+    for check in sorted(alone, key=str):
+        if check.name == keys.CHECK_NAME:
+            yield _last_verdict(context, check.asset_key)
+    others = [check for check in sorted(alone, key=str) if check.name != keys.CHECK_NAME]
+    if others:
+        names = ", ".join(check.to_user_string() for check in others)
+        assets = ", ".join(dict.fromkeys(check.asset_key.to_user_string() for check in others))
+        raise dg.Failure(
+            f"{names}: reported by the container that makes the asset, never evaluated alone."
+            f" Materialize {assets}.",
+            allow_retries=False,
+        )
+
+
+def _last_verdict(context: dg.AssetExecutionContext, key: dg.AssetKey) -> dg.AssetCheckResult:
+    last = Ledger(context.instance).last_end(key.path)
+    return dg.AssetCheckResult(
+        asset_key=key,
+        check_name=keys.CHECK_NAME,
+        passed=last is not None and last.succeeded,
+        severity=dg.AssetCheckSeverity.WARN if last is None else dg.AssetCheckSeverity.ERROR,
+        description=(
+            "No job has ended yet."
+            if last is None
+            else f"The last job, {last.key.name}, ended {last.status}."
+        ),
+    )
+
+
+class StepChecks:
+    """The results of a step's checks, for each job and over all partitions of an asset.
+
+    Args:
+        context: of the step.
+    """
+
+    def __init__(self, context: dg.AssetExecutionContext) -> None:
+        self._context = context
+        self._failed: dict[dg.AssetCheckKey, dict[str, dg.AssetCheckSeverity]] = {}
+        """Of assets with several partitions: those in which a check did not pass."""
+
+    def declared(self, key: dg.AssetKey) -> list[str]:
+        """Return the checks that the containers of an asset have to report in this step."""
+        selected = self._context.selected_asset_check_keys
+        declared = declared_checks(self._context.assets_def, key)
+        return [name for name in declared if dg.AssetCheckKey(key, name) in selected]
+
+    def results(self, events: EndEvents, *, alone: bool) -> Iterator[dg.AssetCheckResult]:
+        """Yield the results of one job; what the step cannot yield is logged.
+
+        Args:
+            events: of the job.
+            alone: whether it is the only one of its asset in this step.
+        """
+        for check in (events.verdict, *events.reported):
+            if alone and check.asset_check_key in self._context.selected_asset_check_keys:
+                yield check_result(check)
+            elif check.check_name != keys.CHECK_NAME:
+                self._context.log_event(check)
+                if not check.passed:
+                    failed = self._failed.setdefault(check.asset_check_key, {})
+                    failed[events.own.partition or ""] = check.severity
+
+    def of_range(self, key: dg.AssetKey) -> Iterator[dg.AssetCheckResult]:
+        """Yield the results of the containers' checks over all partitions that were made."""
+        for name in self.declared(key):
+            failed = self._failed.get(dg.AssetCheckKey(key, name), {})
+            is_error = not failed or dg.AssetCheckSeverity.ERROR in failed.values()
+            yield dg.AssetCheckResult(
+                asset_key=key,
+                check_name=name,
+                passed=not failed,
+                severity=dg.AssetCheckSeverity.ERROR if is_error else dg.AssetCheckSeverity.WARN,
+                description=f"Failed: {', '.join(sorted(failed))}"
+                if failed
+                else "Passed everywhere",
+            )

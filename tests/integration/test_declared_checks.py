@@ -1,0 +1,167 @@
+"""Checks that a definition declares, and that containers report or keep silent about."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from dagster_spcs.emulator import Emulator
+from dagster_spcs.event_log import keys
+from tests.integration.conftest import Location, script_asset
+from tests.integration.test_groups import group
+from tests.integration.test_pipes import check_records
+
+Locate = Callable[..., Location]
+PARTITIONS = dg.StaticPartitionsDefinition(["p1", "p2"])
+RANGE = {"dagster/asset_partition_range_start": "p1", "dagster/asset_partition_range_end": "p2"}
+PARTED = {"partitions_def": PARTITIONS, "backfill_policy": dg.BackfillPolicy.single_run()}
+SILENT = "The container did not report it"
+
+
+def rows(asset: str = "a") -> dg.AssetCheckSpec:
+    """A check that whatever is behind it waits for."""
+    return dg.AssetCheckSpec("rows", asset=asset, blocking=True)
+
+
+def said(*messages: tuple[str, dict[str, Any]]) -> str:
+    """Return the script of a container that says something through Dagster Pipes."""
+    lines = [
+        json.dumps({"__dagster_pipes_version": "0.1", "method": method, "params": params})
+        for method, params in [("opened", {}), *messages, ("closed", {})]
+    ]
+    return "; ".join(f"echo '{line}'" for line in lines)
+
+
+def reporting(*, passed: bool, severity: str = "ERROR") -> str:
+    """Return the script of a container that reports the check."""
+    params = {"asset_key": "a", "check_name": "rows", "passed": passed, "severity": severity}
+    return said(("report_asset_check", {**params, "metadata": {}}))
+
+
+@dg.asset(deps=["a"])
+def downstream() -> None:
+    """Is behind the check."""
+
+
+@dg.asset(deps=["a"], partitions_def=PARTITIONS)
+def parts() -> None:
+    """Is behind the check, each partition for itself."""
+
+
+SILENCES = [
+    pytest.param("true", {"pipes": True}, id="speaks-no-pipes"),
+    pytest.param(said(), {"pipes": True}, id="reports-nothing"),
+    pytest.param("true", {}, id="was-not-asked-to"),
+]
+
+
+@pytest.mark.parametrize(("script", "options"), SILENCES)
+def test_silence_stops_what_is_behind_the_check(
+    locate: Locate, script: str, options: dict[str, Any]
+) -> None:
+    """The run fails, as it does with Dagster's own Pipes clients; the work itself is recorded."""
+    location = locate(script_asset("a", script, check_specs=[rows()], **options), downstream)
+    assert not location.run("a", "downstream").success
+    assert len(location.materializations("a")) == 1
+    assert location.materializations("downstream") == []
+    [verdict] = check_records(location, "rows")
+    assert (verdict.passed, verdict.severity) == (False, dg.AssetCheckSeverity.ERROR)
+    assert verdict.description.startswith(SILENT)
+    assert ("pipes=True" in verdict.description) == (not options)
+
+
+def test_silence_about_one_partition_of_a_range(locate: Locate) -> None:
+    """The check of the range names the partition, and stops what is behind."""
+    script = f"[ $DAGSTER_PARTITION_KEY = p1 ] || exit 0; {reporting(passed=True)}"
+    job = script_asset("a", script, pipes=True, check_specs=[rows()], **PARTED)
+    location = locate(job, parts)
+    assert not location.run("a", "parts", tags=RANGE).success
+    assert location.materializations("parts") == []
+    assert check_records(location, "rows")[0].description == "Failed: p2"
+
+
+def test_range_that_reports_all(locate: Locate) -> None:
+    """What is behind is built."""
+    job = script_asset("a", reporting(passed=True), pipes=True, check_specs=[rows()], **PARTED)
+    location = locate(job, parts)
+    assert location.run("a", "parts", tags=RANGE).success
+    assert len(location.materializations("parts")) == 2
+
+
+def test_warning_in_one_partition_of_a_range(locate: Locate) -> None:
+    """A warning stays one."""
+    script = reporting(passed=False, severity="WARN")
+    location = locate(script_asset("a", script, pipes=True, check_specs=[rows()], **PARTED), parts)
+    assert location.run("a", "parts", tags=RANGE).success
+    last = check_records(location, "rows")[0]
+    assert (last.severity, last.description) == (dg.AssetCheckSeverity.WARN, "Failed: p1, p2")
+
+
+def test_silence_of_one_of_several_assets(locate: Locate) -> None:
+    """Each asset of a group has checks of its own."""
+    specs = [rows("a"), rows("b")]
+    jobs = group(
+        {"a": reporting(passed=True), "b": "true"}, mode="blocking", pipes=True, check_specs=specs
+    )
+    location = locate(jobs)
+    result = location.run("a", "b")
+    assert not result.success
+    verdicts = {
+        each.asset_key.path[0]: each.passed
+        for each in result.get_asset_check_evaluations()
+        if each.check_name == "rows"
+    }
+    assert verdicts == {"a": True, "b": False}
+
+
+def test_silence_after_a_report(locate: Locate, tmp_path: Any) -> None:
+    """The sensor turns a check red that was green from the job before."""
+    silent = tmp_path / "silent"
+    script = f"[ -e {silent} ] || {{ {reporting(passed=True)}; }}"
+    location = locate(script_asset("a", script, pipes=True, check_specs=[rows()]))
+    for count, expected in ((1, True), (2, False)):
+        assert location.run("a").success
+        location.tick_until(lambda count=count: len(location.materializations("a")) == count)
+        last = check_records(location, "rows")[0]
+        assert last.passed is expected
+        silent.touch()
+    assert last.description == SILENT
+
+
+def test_batch_cannot_report(locate: Locate) -> None:
+    """Its instances cannot report anything: the check is red, once."""
+    job = script_asset("a", "true", batch=True, check_specs=[rows()], mode="deferred", **PARTED)
+    location = locate(job)
+    assert location.run("a", tags=RANGE).success
+    location.tick_until(lambda: len(location.materializations("a")) == 2)
+    [verdict] = check_records(location, "rows")
+    assert not verdict.passed
+
+
+def test_failed_job_says_nothing_of_its_checks(locate: Locate) -> None:
+    """Only a success has something to report."""
+    location = locate(script_asset("a", "exit 3", pipes=True, check_specs=[rows()]))
+    assert location.run("a").success
+    location.tick_until(lambda: len(location.observations("a")) == 2)
+    assert check_records(location, "rows") == []
+
+
+def test_check_alone(locate: Locate, emulator: Emulator) -> None:
+    """It starts nothing, says why, and does not succeed."""
+    location = locate(script_asset("a", "true", pipes=True, check_specs=[rows()]))
+    sent = len(emulator.statements)
+    job = dg.define_asset_job(
+        "check", selection=dg.AssetSelection.checks(dg.AssetCheckKey(dg.AssetKey("a"), "rows"))
+    )
+    definitions = dg.Definitions.merge(location.definitions, dg.Definitions(jobs=[job]))
+    result = definitions.resolve_job_def("check").execute_in_process(
+        instance=location.instance, raise_on_error=False
+    )
+    assert not result.success
+    [failure] = [event for event in result.all_events if event.is_step_failure]
+    assert "Materialize a." in failure.step_failure_data.user_failure_data.description
+    assert len(emulator.statements) == sent
+    # The job's own check can be evaluated alone.
+    assert location.check(dg.AssetCheckKey(dg.AssetKey("a"), keys.CHECK_NAME)).success
