@@ -245,16 +245,13 @@ class SpcsClient:
         waiting = set(names)
         seen: dict[JobName, JobRecord] = {}
         begun = self._clock()
-        refused_since: float | None = None
+        patience = _Patience(self._retry_timeout_seconds, self._clock)
         while waiting:
             try:
                 looked = self._look(waiting, seen)
-                refused_since = None
+                patience.renew()
             except NotAnswered as error:
-                now = self._clock()
-                refused_since = now if refused_since is None else refused_since
-                is_over = now - refused_since >= self._retry_timeout_seconds
-                if is_over or isinstance(error, Lasting):
+                if patience.ends_at(error):
                     raise
                 self._on_retry(error)
                 looked = {}
@@ -601,6 +598,26 @@ class SpcsClient:
             self._sleep(pause)
             paused += pause
             pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+class _Patience:
+    """How long refused looks are borne: from the first one after an answer."""
+
+    def __init__(self, seconds: float, clock: Callable[[], float]) -> None:
+        self._seconds = seconds
+        self._clock = clock
+        self._refused_since: float | None = None
+
+    def renew(self) -> None:
+        """Note that there was an answer."""
+        self._refused_since = None
+
+    def ends_at(self, error: NotAnswered) -> bool:
+        """Whether it is in vain, or has been for too long, to look again after this refusal."""
+        now = self._clock()
+        if self._refused_since is None:
+            self._refused_since = now
+        return isinstance(error, Lasting) or now - self._refused_since >= self._seconds
 
 
 def _place(row: Row, count: int) -> int:
