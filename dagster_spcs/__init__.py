@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dagster_spcs.assets import build_spcs_job_asset, spcs_job_asset
-    from dagster_spcs.components import SpcsJobComponent, SpcsPollingSensorComponent
+    from dagster_spcs.components.job import SpcsJobComponent
+    from dagster_spcs.components.polling_sensor import SpcsPollingSensorComponent
     from dagster_spcs.errors import (
         AuthenticationFailed,
         ConnectionFailed,
@@ -151,10 +152,8 @@ _NAMES_BY_MODULE = {
         "build_spcs_job_asset",
         "spcs_job_asset",
     ),
-    "components": (
-        "SpcsJobComponent",
-        "SpcsPollingSensorComponent",
-    ),
+    "components.job": ("SpcsJobComponent",),
+    "components.polling_sensor": ("SpcsPollingSensorComponent",),
     "errors": (
         "AuthenticationFailed",
         "ConnectionFailed",

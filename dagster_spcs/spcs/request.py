@@ -14,7 +14,10 @@ _STEM = re.compile(r"[A-Za-z0-9_]+")
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+    # What is refused may hold a secret: an error tells where it stands, not what it is.
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True
+    )
 
 
 class StageFile(_Model):

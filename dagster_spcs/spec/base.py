@@ -17,6 +17,7 @@ class SpecModel(BaseModel):
         extra="forbid",
         alias_generator=to_camel,
         populate_by_name=True,
+        hide_input_in_errors=True,  # it may hold a secret
         defer_build=True,  # at first use: importing the package must stay light
     )
 

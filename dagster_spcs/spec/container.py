@@ -125,17 +125,42 @@ class Container(SpecModel):
             )
         return value
 
+    @field_validator("command", "args", mode="before")
+    @classmethod
+    def _words(cls, value: object) -> object:
+        if isinstance(value, str):
+            raise ValueError('Invalid spec: a list of texts is expected, like ["--task", "load"]')
+        for place, item in enumerate(value if isinstance(value, list | tuple) else ()):
+            _refuse_other_than_text(f"item {place}", item)
+        return value
+
     @field_validator("env", mode="before")
     @classmethod
-    def _env_as_text(cls, value: object) -> object:
-        # YAML reads `DEBUG: true` and `PORT: 80` as what they look like; a process gets text.
-        if not isinstance(value, dict):
+    def _variables(cls, value: object) -> object:
+        if value is None:
             return value
-        return {
-            name: str(item).lower()
-            if isinstance(item, bool)
-            else str(item)
-            if isinstance(item, int | float)
-            else item
+        if not isinstance(value, dict):
+            raise ValueError(
+                'Invalid spec: a mapping from name to text is expected, like {PORT: "80"}'
+            )
+        texts = {
+            name: str(item) if isinstance(item, int) and not isinstance(item, bool) else item
             for name, item in value.items()
         }
+        for name, item in texts.items():
+            _refuse_other_than_text(f"the value of {name}", item)
+        return texts
+
+
+def _refuse_other_than_text(what: str, value: object) -> None:
+    """Refuse what a process cannot get, and what is not sure to be what was written.
+
+    YAML that was read elsewhere has turned `1.10` into 1.1 and `NO` into false.
+    """
+    if isinstance(value, str):
+        return
+    if value is None:
+        raise ValueError(f'Invalid spec: {what} is missing; write "" for an empty text')
+    if isinstance(value, list | dict):
+        raise ValueError(f"Invalid spec: {what} is a {type(value).__name__}, not text")
+    raise ValueError(f"Invalid spec: {what} is a {type(value).__name__}, not text; quote it")

@@ -11,6 +11,7 @@ from dagster_spcs.spec.base import NotEmpty, SpecModel, refuse_duplicates
 from dagster_spcs.spec.container import Container
 from dagster_spcs.spec.endpoint import Endpoint
 from dagster_spcs.spec.platform import Capabilities, LogExporters, PlatformMonitor, ServiceRole
+from dagster_spcs.spec.reading import read_yaml
 from dagster_spcs.spec.volume import Volume
 
 # Official samples write these two in the singular; Snowflake takes both, we send the plural.
@@ -77,14 +78,12 @@ class ServiceSpec(SpecModel):
     def from_yaml(cls, text: str) -> "ServiceSpec":
         """Read a specification as Snowflake takes it: YAML or JSON with ``spec`` on top.
 
+        Values of ``env``, ``args`` and ``command`` are the text that is written, quoted or not.
+
         Raises:
             InvalidSpecification: naming the place and the reason.
         """
-        try:
-            document = yaml.safe_load(text)
-        except (yaml.YAMLError, ValueError) as error:
-            raise InvalidSpecification(f"Invalid spec: not YAML: {error}") from error
-        return cls.from_document(document)
+        return cls.from_document(read_yaml(text))
 
     @classmethod
     def from_document(cls, document: Any) -> "ServiceSpec":

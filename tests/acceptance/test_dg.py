@@ -82,9 +82,17 @@ def test_scaffolded_components_are_valid(project: Path) -> None:
 
     path = project / "lab/defs/scores/defs.yaml"
     document = yaml.safe_load(path.read_text())
-    for what, key, value in (("yaml", "modus", "auto"), ("defs", "mode", "sometimes")):
+    container = {"name": "main", "image": "/a/b/c/d:1"}
+    for what, key, value, named in (
+        ("yaml", "modus", "auto", "modus"),
+        ("defs", "mode", "sometimes", "mode"),
+        ("yaml", "job", {"specfile": "spec.yaml"}, "specfile"),
+        ("yaml", "job", {"spec": {"containers": [{**container, "enviroment": {}}]}}, "enviroment"),
+        ("yaml", "job", {"spec": {"containers": [{**container, "env": {"V": 1.1}}]}}, "1.1 is not"),
+        ("defs", "job", {"spec_file": "{{ nope }}"}, "'nope' is undefined"),
+    ):
         wrong = {**document, "attributes": {**document["attributes"], key: value}}
         path.write_text(yaml.safe_dump(wrong))
         done = dg_command(project, "check", what)
         assert done.returncode == 1
-        assert (key if what == "yaml" else value) in done.stdout + done.stderr
+        assert named in done.stdout + done.stderr

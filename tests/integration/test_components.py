@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 import yaml
 
-from dagster_spcs import SpcsJobComponent, SpcsPollingSensorComponent
+from dagster_spcs import ServiceSpec, SpcsJobComponent, SpcsPollingSensorComponent
 from dagster_spcs.emulator import Emulator
 from dagster_spcs.errors import InvalidSpecification
 from dagster_spcs.event_log import keys
@@ -120,7 +120,7 @@ def test_template(locate: Locate) -> None:
     raw = {
         "asset": {"key": "a", "partitions_def": {"type": "static", "partition_keys": ["p1", "p2"]}},
         "job": {
-            "template": "{% raw %}" + template + "{% endraw %}",
+            "template": template,
             "template_values": {"greeting": "hello"},
         },
         "compute_pool": POOL,
@@ -182,3 +182,110 @@ def test_sensor_from_yaml() -> None:
 def test_job_that_cannot_be_read(job: dict[str, Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         assets_of({"asset": {"key": "a"}, "job": job})
+
+
+QUOTED = [
+    "2",
+    "None",
+    "[1]",
+    "1.10",
+    "1e5",
+    "0x1F",
+    "True",
+    "'quoted'",
+    '{"a": 1}',
+    "5,6",
+    "{a",
+    " ",
+]
+
+
+@pytest.mark.parametrize("text", QUOTED)
+def test_text_stays_text(text: str) -> None:
+    """Whatever a text looks like, it is what the container gets."""
+    container = {"name": "main", "image": SHELL, "args": [text], "env": {"V": text}}
+    raw = {"asset": {"key": "a"}, "job": {"spec": {"containers": [container]}}}
+    job = SpcsJobComponent.from_attributes_dict(attributes=raw).job
+    [made] = ServiceSpec.from_document({"spec": job["spec"]}).containers
+    assert (made.args, made.env) == ([text], {"V": text})
+
+
+def test_expressions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is the whole text gives its value, others are rendered into the text."""
+    monkeypatch.setenv("TAG", "1.10")
+    job = job_of(
+        {
+            "template": "{{ image }}",
+            "template_values": {
+                "tag": "{{ env.TAG }}",
+                "image": "repo:{{ env.TAG }}",
+                "count": "{{ 1 + 1 }}",
+                "plain": "1",
+                "list": ["{{ env('MISSING', 'x') }}"],
+                "raw": "{% raw %}{{ x }}{% endraw %}",
+            },
+        }
+    )
+    assert job == {
+        "template": "{{ image }}",
+        "template_values": {
+            "tag": "1.10",
+            "image": "repo:1.10",
+            "count": 2,
+            "plain": "1",
+            "list": ["x"],
+            "raw": "{{ x }}",
+        },
+    }
+
+
+def job_of(job: dict[str, Any]) -> dict[str, Any]:
+    """The section as the component has read it."""
+    raw = {"asset": {"key": "a"}, "job": job}
+    return SpcsJobComponent.from_attributes_dict(attributes=raw).job
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("{{ nope }}", "'nope' is undefined; an expression may name"),
+        ("x {{ nope.a }}", "'nope' is undefined"),
+        ("{{ env.NOPE }}", r"makes nothing; .*env\('NAME', 'default'\)"),
+        ("x {{ env.NOPE }}", "makes nothing"),
+        ("{{ 1 + }}", "no expression that can be rendered"),
+        ("{{ open", "no expression that can be rendered"),
+    ],
+)
+def test_expression_that_makes_nothing(text: str, complaint: str) -> None:
+    """An undefined name is an error that names it and its place."""
+    with pytest.raises(Exception, match=rf"job\.comment: .*{complaint}"):
+        job_of({"spec_file": "x", "comment": text})
+
+
+@pytest.mark.parametrize("value", [80, 1.10, True, 0o123])
+def test_unquoted_variable(value: object) -> None:
+    """Dagster's YAML does not tell what was written."""
+    container = {"name": "main", "image": SHELL, "env": {"V": value}}
+    raw = {"asset": {"key": "a"}, "job": {"spec": {"containers": [container]}}}
+    with pytest.raises(Exception, match=r"the value of V .*quote it"):
+        assets_of(raw)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"enviroment": {"PASSWORD": "hunter2"}},
+        {"mode": "hunter2"},
+        {"job": "hunter2"},
+        {"job": {"spec_file": "x", "passwort": "hunter2"}},
+        {"job": {"spec": {"containers": [{"name": "main", "image": SHELL, "args": "hunter2"}]}}},
+        {"job": {"spec": {"containers": "hunter2"}}},
+    ],
+    ids=str,
+)
+def test_no_refusal_repeats_a_value(change: dict[str, Any]) -> None:
+    """It may be a secret."""
+    raw = {"asset": {"key": "a"}, "job": {"spec_file": "x"}, **change}
+    with pytest.raises(Exception) as caught:  # noqa: PT011  the class is not the point
+        assets_of(raw)
+    assert "hunter2" not in f"{caught.value}{caught.value.__cause__}{caught.value.__context__}"

@@ -1,5 +1,6 @@
 """The parts of a specification: what each takes, and what it refuses."""
 
+from datetime import date
 from typing import Any
 
 import pytest
@@ -164,14 +165,20 @@ def test_takes(model: type[SpecModel], fields: dict[str, Any]) -> None:
             "lower-case path",
             id="short-digest",
         ),
-        pytest.param(
-            Container, {"name": "a", "image": IMAGE, "args": "x"}, "valid list", id="args-as-text"
-        ),
-        pytest.param(
-            Container, {"name": "a", "image": IMAGE, "env": {"A": None}}, "env.A", id="env-of-null"
-        ),
-        pytest.param(
-            Container, {"name": "a", "image": IMAGE, "env": {"A": [1]}}, "env.A", id="env-of-list"
+        *(
+            pytest.param(Container, {"name": "a", "image": IMAGE, **field}, complaint, id=identity)
+            for identity, field, complaint in [
+                ("args-as-text", {"args": "x"}, "a list of texts is expected"),
+                ("command-as-text", {"command": "x"}, "a list of texts is expected"),
+                ("args-of-number", {"args": ["a", 1]}, "item 1 is a int, not text; quote it"),
+                ("args-of-null", {"args": [None]}, "item 0 is missing"),
+                ("env-of-null", {"env": {"A": None}}, "value of A is missing"),
+                ("env-of-list", {"env": {"A": [1]}}, "value of A is a list, not text"),
+                ("env-of-fraction", {"env": {"A": 1.10}}, "value of A is a float.*quote it"),
+                ("env-of-boolean", {"env": {"A": True}}, "value of A is a bool.*quote it"),
+                ("env-of-date", {"env": {"A": date(2026, 1, 1)}}, "A is a date.*quote it"),
+                ("env-as-list", {"env": [{"name": "A", "value": "b"}]}, "a mapping from name"),
+            ]
         ),
         pytest.param(
             Container,

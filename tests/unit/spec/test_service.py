@@ -332,6 +332,19 @@ def test_yaml_reads_back(spec: ServiceSpec) -> None:
         pytest.param("0.5", "0.5", id="fraction"),
         pytest.param("'007'", "007", id="quoted-number"),
         pytest.param("''", "", id="empty"),
+        pytest.param("0123", "0123", id="octal"),
+        pytest.param("12:30", "12:30", id="sexagesimal"),
+        pytest.param("1.10", "1.10", id="version"),
+        pytest.param("1_000", "1_000", id="underscore"),
+        pytest.param("1e5", "1e5", id="exponent"),
+        pytest.param("0x1F", "0x1F", id="hexadecimal"),
+        pytest.param("NO", "NO", id="country"),
+        pytest.param("True", "True", id="capital"),
+        pytest.param("2026-01-01", "2026-01-01", id="date"),
+        pytest.param("2026-99-99", "2026-99-99", id="no-date"),
+        pytest.param(".inf", ".inf", id="infinite"),
+        pytest.param("=", "=", id="sign"),
+        pytest.param("!!int 0123", "0123", id="tagged"),
     ],
 )
 def test_environment_is_text(written: str, value: str) -> None:
@@ -339,3 +352,51 @@ def test_environment_is_text(written: str, value: str) -> None:
     text = f"spec: {{containers: [{{name: main, image: {IMAGE}, env: {{V: {written}}}}}]}}"
     [container] = ServiceSpec.from_yaml(text).containers
     assert container.env == {"V": value}
+
+
+def test_arguments_are_text() -> None:
+    """Items of lists are what is written, too."""
+    text = f"spec: {{containers: [{{name: main, image: {IMAGE}, args: [-n, 010, NO, 'a b']}}]}}"
+    [container] = ServiceSpec.from_yaml(text.replace("args", "command")).containers
+    assert container.command == ["-n", "010", "NO", "a b"]
+    [container] = ServiceSpec.from_yaml(text).containers
+    assert container.args == ["-n", "010", "NO", "a b"]
+
+
+def test_merged_and_aliased_environment() -> None:
+    """What is written once and used at several places is text where it is a variable."""
+    text = f"""
+    spec:
+      container:
+      - name: main
+        image: {IMAGE}
+        env: &common {{PORT: &port 080, <<: [{{V: 1.10}}, {{W: NO}}]}}
+      - name: side
+        image: {IMAGE}
+        env: {{<<: *common, X: *port, 1: 2}}
+        readinessProbe: {{port: &p 8080, path: /}}
+        args: [*p]
+    """
+    main, side = ServiceSpec.from_yaml(text).containers
+    assert main.env == {"PORT": "080", "V": "1.10", "W": "NO"}
+    assert side.env == {"PORT": "080", "V": "1.10", "W": "NO", "X": "080", "1": "2"}
+    assert side.readiness_probe is not None
+    assert (side.readiness_probe.port, side.args) == (8080, ["8080"])
+
+
+@pytest.mark.parametrize(
+    ("written", "complaint"),
+    [
+        pytest.param("", 'the value of V is missing; write ""', id="nothing"),
+        pytest.param("~", "is missing", id="tilde"),
+        pytest.param("null", "is missing", id="null"),
+        pytest.param("[a]", "is a list, not text", id="list"),
+        pytest.param("{a: b}", "is a dict, not text", id="mapping"),
+        pytest.param("!secret a", "unknown tag or alias .line 1, column", id="tag"),
+    ],
+)
+def test_environment_that_is_no_text(written: str, complaint: str) -> None:
+    """The error names the variable, and what to write."""
+    text = f"spec: {{containers: [{{name: main, image: {IMAGE}, env: {{V: {written}}}}}]}}"
+    with pytest.raises(InvalidSpecification, match=complaint):
+        ServiceSpec.from_yaml(text)

@@ -1,4 +1,4 @@
-"""YAML components, for ``defs.yaml`` files: a job asset, and the polling sensor."""
+"""The component of a job asset, for ``defs.yaml`` files."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import dagster as dg
+from pydantic import BaseModel, ConfigDict
 
 from dagster_spcs.assets import spcs_job_asset
-from dagster_spcs.polling_sensor import build_spcs_polling_sensor
+from dagster_spcs.components.schema import describe_job
+from dagster_spcs.components.values import render
 from dagster_spcs.spcs.request import JobRequest, SpecTemplate, StageFile
 from dagster_spcs.spec import ServiceSpec
 
@@ -44,13 +46,45 @@ def _specification(
     return SpecTemplate(template=value, values=values)
 
 
+def _resolve_job(context: dg.ResolutionContext, job: Any) -> Any:
+    """Return the section ``job`` with its expressions rendered; ``template`` is Snowflake's."""
+    if not isinstance(job, Mapping):
+        return render(job, context.scope, "job")
+    _refuse_unquoted(job.get("spec"))
+    return {
+        key: value if key == "template" else render(value, context.scope, f"job.{key}")
+        for key, value in job.items()
+    }
+
+
+def _refuse_unquoted(spec: Any) -> None:
+    """Refuse numbers as variables: YAML that Dagster has read does not tell 0123 from 83."""
+    inner = spec.get("spec", spec) if isinstance(spec, Mapping) else {}
+    containers = [
+        each
+        for name in ("containers", "container")
+        for each in (inner.get(name) or () if isinstance(inner, Mapping) else ())
+        if isinstance(each, Mapping) and isinstance(each.get("env"), Mapping)
+    ]
+    for container in containers:
+        for name, value in container["env"].items():
+            if isinstance(value, int):
+                raise dg.DagsterInvalidDefinitionError(
+                    f"job.spec: the value of {name} in env is not text; quote it"
+                )
+
+
 class SpcsJobComponent(dg.Component, dg.Model, dg.Resolvable):
     """An asset made by a job on Snowpark Container Services."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     asset: dg.ResolvedAssetSpec
     job: Annotated[
         dict[str, Any],
-        dg.Resolver.default(
+        dg.Resolver(
+            _resolve_job,
+            inject_before_resolve=False,
             description=(
                 "The job: `spec` (a service specification), `spec_file` (a file beside this one),"
                 " `stage_file`, `template` or `template_stage_file` with `template_values`; and"
@@ -70,6 +104,15 @@ class SpcsJobComponent(dg.Component, dg.Model, dg.Resolvable):
     retry_delay_seconds: float = 60.0
     check_specs: Sequence[dg.ResolvedAssetCheckSpec] = ()
     resource_key: str = "spcs"
+
+    @classmethod
+    def model(cls) -> type[BaseModel]:
+        """Return the model of the attributes: its errors repeat no value, its schema knows jobs."""
+        made: type[BaseModel] = super().model()
+        made.model_config["hide_input_in_errors"] = True
+        made.model_config["json_schema_extra"] = describe_job
+        made.model_rebuild(force=True)
+        return made
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """Return the asset."""
@@ -107,29 +150,6 @@ class SpcsJobComponent(dg.Component, dg.Model, dg.Resolvable):
         return dg.Definitions(assets=[decorate(job)])
 
 
-class SpcsPollingSensorComponent(dg.Component, dg.Model, dg.Resolvable):
-    """The sensor that records the end of every job of the code location."""
-
-    name: str = "spcs_polling_sensor"
-    minimum_interval_seconds: int = 30
-    metadata: Literal["warehouse", "no-warehouse"] | None = None
-    max_completions: int = 200
-    max_seconds: float = 40.0
-    failure_runs: bool = False
-    observe: dict[str, str] | None = None
-    running: bool = True
-    resource_key: str = "spcs"
-
-    def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
-        """Return the sensor."""
-        status = dg.DefaultSensorStatus
-        options = self.model_dump(exclude={"running"})
-        sensor = build_spcs_polling_sensor(
-            **options, default_status=status.RUNNING if self.running else status.STOPPED
-        )
-        return dg.Definitions(sensors=[sensor])
-
-
 class SpcsJobScaffolder(dg.Scaffolder[Any]):
     """Writes a ``defs.yaml`` that needs an image and a compute pool, and the specification."""
 
@@ -148,13 +168,4 @@ class SpcsJobScaffolder(dg.Scaffolder[Any]):
         request.target_path.joinpath("spec.yaml").write_text(spec.to_yaml())
 
 
-class SpcsPollingSensorScaffolder(dg.Scaffolder[Any]):
-    """Writes a ``defs.yaml`` with the interval."""
-
-    def scaffold(self, request: dg.ScaffoldRequest[Any]) -> None:
-        """Write the file."""
-        dg.scaffold_component(request, {"minimum_interval_seconds": 30})
-
-
 dg.scaffold_with(SpcsJobScaffolder)(SpcsJobComponent)
-dg.scaffold_with(SpcsPollingSensorScaffolder)(SpcsPollingSensorComponent)
