@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import dagster as dg
 
@@ -12,10 +12,8 @@ from dagster_spcs.event_log.ledger import Ledger
 from dagster_spcs.jobs.report import JobReport
 from dagster_spcs.sensor.code_location import CodeLocation
 from dagster_spcs.sensor.retries import Retry, RetryRule, next_attempt, take_due
-from dagster_spcs.sensor.run_requests import RETRY_JOB, failure_request, retry_request
+from dagster_spcs.sensor.run_requests import RETRY_JOB, existing, failure_request, retry_request
 from dagster_spcs.spcs.clocks import ACCOUNT_DIFFERS_BY
-
-_RECENT = timedelta(hours=1)
 
 
 class FollowUps:
@@ -50,7 +48,11 @@ class FollowUps:
         self._requests: list[dg.RunRequest] = []
 
     def add(self, report: JobReport) -> None:
-        """Note what follows the end of a job; nothing follows a success."""
+        """Note what follows the end of a job; nothing follows a success.
+
+        The end may have been recorded by another tick, which died before it could request anything,
+        or long ago: what exists is not requested again.
+        """
         if report.succeeded:
             return
         rule = RetryRule(
@@ -63,15 +65,6 @@ class FollowUps:
         elif self._failure_runs and not report.job.identity.blocking:
             self._requests.append(failure_request(report))
 
-    def add_recorded(self, report: JobReport, recorded: datetime) -> None:
-        """Note what follows an end that is in the event log since then.
-
-        The tick that recorded it may have died before it could request anything; requests have
-        keys, so asking again starts nothing twice.
-        """
-        if self._now - recorded < _RECENT:
-            self.add(report)
-
     def take(
         self, retries: Sequence[Retry], made: Sequence[Event]
     ) -> tuple[list[dg.RunRequest], list[Retry]]:
@@ -81,9 +74,13 @@ class FollowUps:
         """
         # The same attempt may be noted again by a later tick; it stays due when it was.
         known = {retry.key: retry for retry in [*self._retries, *retries]}
-        due, waiting = take_due(known.values(), self._now)
+        wanted = [retry.run_key for retry in known.values()]
+        wanted += [str(request.run_key) for request in self._requests]
+        there = existing(self._instance, set(wanted))
+        requests = [each for each in self._requests if each.run_key not in there]
+        left = (retry for retry in known.values() if retry.run_key not in there)
+        due, waiting = take_due(left, self._now)
         job_name = RETRY_JOB.name if self._failure_runs else None
-        requests = list(self._requests)
         for retry in due:
             if not self._is_wanted(retry, made):
                 continue

@@ -59,11 +59,7 @@ class Recording:
             if not report.partitions:
                 self.events += self._checks_of(events, report.job)
         for part in report.parts:
-            end = entry.end_of(part.job.partition)
-            if end is None:
-                self._follow_ups.add(part)
-            else:
-                self._follow_ups.add_recorded(part, end.at)
+            self._follow_ups.add(part)
         # Of a batch the verdict comes last; a tick that died may have recorded all but that.
         if report.partitions and (made or not report.job.identity.blocking):
             self.events.append(verdict(report))
@@ -71,20 +67,10 @@ class Recording:
         self.settled.add(report.job.key)
         self.count += bool(made)
 
-    def follow_up(self, job: TrackedJob, ends: Sequence[JobEnd], *, by_lost_tick: bool) -> None:
-        """Request again what follows ends that are recorded.
-
-        Args:
-            job: the job, listed or gone.
-            ends: its recorded ends.
-            by_lost_tick: whether a tick that was not saved recorded it; it requested nothing.
-        """
+    def follow_up(self, job: TrackedJob, ends: Sequence[JobEnd]) -> None:
+        """Request again what follows the recorded ends of a job, listed or gone."""
         for end in ends:
-            report = recorded_report(job, end)
-            if by_lost_tick:
-                self._follow_ups.add(report)
-            else:
-                self._follow_ups.add_recorded(report, end.at)
+            self._follow_ups.add(recorded_report(job, end))
         self.settled.add(job.key)
 
     def repeat_checks(self, report: JobReport) -> None:

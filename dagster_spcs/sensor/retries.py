@@ -31,6 +31,13 @@ class Retry(BaseModel):
         """What tells an attempt from every other one."""
         return self.after, self.created, self.partition, self.attempt
 
+    @property
+    def run_key(self) -> str:
+        """The key of the run that makes the attempt: the same whichever sensor asks for it."""
+        created = "" if self.created is None else f"{self.created.timestamp():.6f}"
+        parts = [f"retry {self.attempt} after {self.after}", created, self.partition or ""]
+        return " ".join(part for part in parts if part)
+
 
 class RetryRule(BaseModel):
     """What an asset's definition says of retries."""

@@ -1,6 +1,6 @@
 """What the sensor requests after a failed job: another attempt, or a run that fails."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import dagster as dg
@@ -11,6 +11,10 @@ from dagster_spcs.jobs.report import JobReport
 from dagster_spcs.sensor.retries import Retry
 
 _SHOWN_LOG_BYTES = 4_000
+_RUN_KEY_TAG = "dagster/run_key"
+"""Dagster's own: of a run that a sensor has asked for."""
+_ASKED_TOGETHER = 100
+"""Keys in one query of the runs."""
 _OF_DAGSTER = ("dagster/", ".dagster/")
 """Tags that Dagster writes itself."""
 
@@ -18,18 +22,16 @@ _OF_DAGSTER = ("dagster/", ".dagster/")
 def retry_request(
     retry: Retry, failed: dg.DagsterRun | None, op_name: str, *, job_name: str | None = None
 ) -> dg.RunRequest:
-    """Return the run that makes another attempt; Dagster starts one run for its key, ever.
+    """Return the run that makes another attempt; a sensor starts one run for its key, ever.
 
     It has the tags of the run whose job failed, Dagster's own left out, and the configuration of
     the asset's op. Without ``job_name`` it is a run of the assets that the sensor targets.
     """
-    created = "" if retry.created is None else f"{retry.created.timestamp():.6f}"
-    parts = [f"retry {retry.attempt} after {retry.after}", created, retry.partition or ""]
     tags = {} if failed is None else failed.tags
     config: Mapping[str, Any] = {} if failed is None else failed.run_config
     ops = config.get("ops", {})
     return dg.RunRequest(
-        run_key=" ".join(part for part in parts if part),
+        run_key=retry.run_key,
         job_name=job_name,
         asset_selection=[dg.AssetKey(list(retry.asset))],
         partition_key=retry.partition,
@@ -62,6 +64,17 @@ def failure_request(report: JobReport) -> dg.RunRequest:
             }
         },
     )
+
+
+def existing(instance: dg.DagsterInstance, run_keys: Collection[str]) -> set[str]:
+    """Return those of the keys for which there is a run, whichever sensor asked for it."""
+    found: set[str] = set()
+    wanted = sorted(run_keys)
+    for start in range(0, len(wanted), _ASKED_TOGETHER):
+        tags = {_RUN_KEY_TAG: wanted[start : start + _ASKED_TOGETHER]}
+        for record in instance.get_run_records(dg.RunsFilter(tags=tags)):
+            found.add(record.dagster_run.tags[_RUN_KEY_TAG])
+    return found
 
 
 class FailureText(dg.Config):

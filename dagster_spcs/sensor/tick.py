@@ -180,9 +180,7 @@ class Tick:
     def _act(self, decided: Sequence[tuple[Facts, Decision]]) -> None:
         for facts, decision in decided:
             if isinstance(decision, FollowUp):
-                self._recording.follow_up(
-                    facts.job, facts.entry.ends, by_lost_tick=decision.check_may_be_missing
-                )
+                self._recording.follow_up(facts.job, facts.entry.ends)
         self._repeat_last_check(decided)
         for facts, decision in decided:
             if isinstance(decision, RecordDropped) and not self._is_full:

@@ -459,6 +459,55 @@ def test_retry_is_asked_for_however_long_ago_the_job_ended(
     assert again.run_key == lost.run_key
 
 
+def started_by_the_daemon(location: Location, request: dg.RunRequest) -> None:
+    """Let there be the run that was requested, as the daemon starts it."""
+    location.instance.create_run_for_job(
+        location.definitions.resolve_implicit_global_asset_job_def(),
+        tags={**request.tags, "dagster/run_key": request.run_key},
+    )
+
+
+def first_requests(location: Location, *, save: bool = True) -> list[dg.RunRequest]:
+    """Tick until a run is requested."""
+    return until(lambda: list(location.tick(save=save).run_requests or ()))
+
+
+@pytest.mark.parametrize("failure_runs", [False, True])
+@pytest.mark.parametrize("hours", [0, 1, 48])
+def test_another_sensor_asks_for_nothing_that_there_is(
+    locate: Locate, clock: Clock, hours: int, failure_runs: bool
+) -> None:
+    """A renamed sensor, a second one, or one whose cursor was reset."""
+    asset = script_asset("a", "exit 3", max_retries=0 if failure_runs else 1, retry_delay_seconds=0)
+    location = locate(asset, failure_runs=failure_runs)
+    location.run("a")
+    [request] = first_requests(location)
+    started_by_the_daemon(location, request)
+    clock.pass_(hours=hours)
+    renamed = locate(asset, name="renamed", failure_runs=failure_runs)
+    for _ in range(3):
+        assert not renamed.tick().run_requests
+
+
+@pytest.mark.parametrize("failure_runs", [False, True])
+@pytest.mark.parametrize("minutes", [0, 20, 120, 3000])
+def test_what_follows_a_recorded_failure_whose_tick_died(
+    locate: Locate, clock: Clock, minutes: int, failure_runs: bool
+) -> None:
+    """It is requested after an outage of any length, once."""
+    asset = script_asset("a", "exit 3", max_retries=0 if failure_runs else 1, retry_delay_seconds=0)
+    location = locate(asset, failure_runs=failure_runs)
+    location.run("a")
+    lost = first_requests(location, save=False)
+    clock.pass_(minutes=minutes)
+    asked = []
+    for _ in range(3):
+        for request in location.tick().run_requests or ():
+            asked.append(request.run_key)
+            started_by_the_daemon(location, request)
+    assert asked == [request.run_key for request in lost]
+
+
 def test_retry_waits_for_its_time_and_is_not_asked_twice(locate: Locate, clock: Clock) -> None:
     """A retry with a delay stays in the cursor; a tick that is repeated asks with the same key."""
     location = locate(script_asset("a", "exit 1", max_retries=1, retry_delay_seconds=3600))
