@@ -36,25 +36,29 @@ def job_metadata(
         account: the account's name where it is known, for a link.
     """
     job = report.job
-    metadata: Metadata = {
-        **said.metadata,
+    top: Metadata = {
         keys.JOB_NAME: str(job.name),
         keys.STATUS: report.status_text,
+        keys.LOG: dg.MetadataValue.md(log_text.markdown(report.log.lines)),
+    }
+    # The page shows entries in this order; what is known here wins.
+    metadata: Metadata = {
+        **top,
+        **said.metadata,
+        **top,
         keys.COMPUTE_POOL: job.record.compute_pool,
         keys.CREATED: dg.MetadataValue.timestamp(job.record.created_on),
         keys.COMPLETED: dg.MetadataValue.timestamp(report.completed),
         keys.REPLICAS: report.replicas,
         keys.SUBMITTED: dg.MetadataValue.timestamp(job.identity.submitted),
     }
-    if not job.identity.is_observed:
-        metadata[keys.ATTEMPT] = job.identity.attempt
-        metadata[keys.SUBMITTING_RUN] = dg.MetadataValue.dagster_run(job.identity.run_id)
     url = snowsight_url(account, job.name)
     if url is not None:
         metadata[keys.JOB_URL] = dg.MetadataValue.url(url)
+    if not job.identity.is_observed:
+        metadata[keys.ATTEMPT] = job.identity.attempt
+        metadata[keys.SUBMITTING_RUN] = dg.MetadataValue.dagster_run(job.identity.run_id)
     metadata |= _told_by_the_account(report) | _times(report)
-    # Last, because it is long and the page shows entries in this order.
-    metadata[keys.LOG] = dg.MetadataValue.md(log_text.markdown(report.log.lines))
     missing = [*report.missing, *said.notes]
     if missing:
         metadata[keys.MISSING] = "\n".join(log_text.clean(line) for line in missing)
@@ -97,9 +101,10 @@ def _times(report: JobReport) -> Metadata:
         keys.SECONDS_QUEUED: queued,
         keys.SECONDS_RUNNING: running,
     }
-    credits = estimated_credits(report.family, report.replicas, running)
+    credits = estimated_credits(report.family, report.replicas, running, share=report.share)
     if credits is not None:
-        metadata[keys.ESTIMATED_CREDITS] = credits
+        metadata[keys.CREDITS_ON_RUNNING_NODES] = credits.on_running_nodes
+        metadata[keys.CREDITS_ON_STARTED_NODES] = credits.on_started_nodes
     return metadata
 
 

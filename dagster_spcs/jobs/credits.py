@@ -5,6 +5,8 @@ third-party transcriptions of 2026 give them; families they do not list are not 
 estimate for them is absent rather than wrong.
 """
 
+from dataclasses import dataclass
+
 CREDITS_PER_NODE_HOUR = {
     "CPU_X64_XS": 0.06,
     "CPU_X64_S": 0.11,
@@ -29,7 +31,36 @@ CREDITS_PER_NODE_HOUR = {
 }
 
 
-def estimated_credits(family: str | None, nodes: int, seconds: float) -> float | None:
-    """Return family rate times nodes times time, None for a family without a known rate."""
+_LEAST_SECONDS = 300.0
+"""What a node that starts or resumes is charged for at least (Service Consumption Table)."""
+
+
+@dataclass(frozen=True)
+class Credits:
+    """What a job costs, between two cases that only the account can tell apart."""
+
+    on_running_nodes: float
+    """What it adds where its instances share one node that is up anyway."""
+    on_started_nodes: float
+    """What it costs where a node is started for each of its instances."""
+
+
+def estimated_credits(
+    family: str | None, replicas: int, seconds: float, *, share: float = 1.0
+) -> Credits | None:
+    """Return what a job costs, None for a family without a known rate.
+
+    Args:
+        family: of the pool's nodes.
+        replicas: instances; several can share a node.
+        seconds: that it ran.
+        share: of the job, for one instance of a batch that is told by itself.
+    """
     rate = CREDITS_PER_NODE_HOUR.get(family or "")
-    return None if rate is None else rate * nodes * seconds / 3600
+    if rate is None:
+        return None
+    per_second = rate / 3600
+    return Credits(
+        on_running_nodes=per_second * seconds * share,
+        on_started_nodes=per_second * max(seconds, _LEAST_SECONDS) * replicas * share,
+    )

@@ -16,10 +16,23 @@ _CONTROLS = re.compile(
 )
 
 
+def last_state(text: str) -> str:
+    """Return what a terminal shows of a line in the end: a progress bar overwrites itself."""
+    states = [state for state in text.split("\r") if state]
+    return states[-1] if states else ""
+
+
 def clean(text: str) -> str:
-    """Return one line without terminal escapes and control characters, cut if very long."""
-    bare = _CONTROLS.sub("\ufffd", _ESCAPE_CODES.sub("", text))
-    return bare if len(bare) <= _MAX_LINE else f"{bare[:_MAX_LINE]} … ({len(bare)} characters)"
+    """Return one line without terminal escapes and control characters, cut if very long.
+
+    A long line is cut in the middle: its end tells as much as its beginning.
+    """
+    bare = _CONTROLS.sub("\ufffd", last_state(_ESCAPE_CODES.sub("", text)))
+    left_out = len(bare) - _MAX_LINE
+    if left_out <= 0:
+        return bare
+    half = _MAX_LINE // 2
+    return f"{bare[:half]} … {left_out} characters … {bare[-half:]}"
 
 
 def plain(lines: Sequence[LogLine], max_bytes: int = MAX_LOG_BYTES) -> str:

@@ -80,6 +80,12 @@ class JobReport:
         return self.job.record.replicas if self.history is None else self.history.replicas
 
     @property
+    def share(self) -> float:
+        """Which part of the job the report is about: all of it, or one instance of a batch."""
+        identity = self.job.identity
+        return 1 / self.replicas if identity.batch and identity.partition is not None else 1.0
+
+    @property
     def started(self) -> datetime | None:
         """When the first container started; told in whole seconds, so never before creation."""
         first = min((each.started for each in self.containers if each.started), default=None)

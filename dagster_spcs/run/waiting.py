@@ -9,6 +9,7 @@ import dagster as dg
 
 from dagster_spcs.errors import NotAnswered
 from dagster_spcs.jobs.gather import Gatherer
+from dagster_spcs.jobs.log_text import last_state
 from dagster_spcs.jobs.report import JobReport
 from dagster_spcs.jobs.submission import SubmittedJob
 from dagster_spcs.jobs.tracked_job import JobKey, TrackedJob
@@ -103,7 +104,7 @@ class LogStreams:
             try:
                 for line in follower.read():
                     for text in without_messages(line) if speaks_pipes else [line]:
-                        self._emit(f"{label}{text}")
+                        self._emit(f"{label}{last_state(text)}")
             except NotAnswered as error:
                 # A container that has not started has no log yet; after the end it matters.
                 if last and name not in self._refused:
@@ -115,7 +116,8 @@ class LogStreams:
         name = report.job.name
         for line in report.log.lines:
             if (name, line.instance_id, line.container) not in self._followed:
-                self._emit(f"{self._label(name, line.instance_id, line.container)}{line.text}")
+                label = self._label(name, line.instance_id, line.container)
+                self._emit(f"{label}{last_state(line.text)}")
 
     def _label(self, name: JobName, instance: int, container: str) -> str:
         planned = self._jobs[name].planned

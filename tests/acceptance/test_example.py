@@ -91,7 +91,7 @@ def test_event_carries_the_job_s_history_and_logs(refreshed: DagsterWeb) -> None
     assert len(metadata[keys.QUERY_ID]["text"]) == 36
     assert metadata[keys.SECONDS_RUNNING]["floatValue"] > 0
     assert metadata[keys.SECONDS_QUEUED]["floatValue"] >= 0
-    assert metadata[keys.ESTIMATED_CREDITS]["floatValue"] > 0
+    assert metadata[keys.CREDITS_ON_RUNNING_NODES]["floatValue"] > 0
     assert metadata[keys.LOG_LINES]["intValue"] > 3
     assert metadata[keys.ERROR_LINES]["intValue"] == 0
     assert "266 rows analysed" in metadata[keys.LOG]["mdStr"]

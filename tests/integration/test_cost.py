@@ -92,7 +92,7 @@ def test_no_warehouse_at_all(
     assert sent.needing_a_warehouse() == []
     told = location.materializations("a")[0].metadata
     assert "hello" in told[keys.LOG].value
-    assert told[keys.ESTIMATED_CREDITS].value > 0
+    assert told[keys.CREDITS_ON_RUNNING_NODES].value > 0
     failed = location.observations("b")[0].metadata
     assert "reason" in failed[keys.LOG].value
     assert failed[keys.INSTANCES].value.records[0].data["exit_code"] == 3

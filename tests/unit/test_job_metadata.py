@@ -27,6 +27,8 @@ from .samples import (
     tracked,
 )
 
+CREDITS = [keys.CREDITS_ON_RUNNING_NODES, keys.CREDITS_ON_STARTED_NODES]
+
 
 def report(job: TrackedJob | None = None, **fields: Any) -> JobReport:
     """A report of which everything is known."""
@@ -76,12 +78,28 @@ def test_metadata() -> None:
         keys.SECONDS_RUNNING: 180.0,
         keys.LOG_LINES: 40,
         keys.ERROR_LINES: 2,
-        keys.ESTIMATED_CREDITS: pytest.approx(0.11 * 180 / 3600),
+        keys.CREDITS_ON_RUNNING_NODES: pytest.approx(0.11 * 180 / 3600),
+        keys.CREDITS_ON_STARTED_NODES: pytest.approx(0.11 * 300 / 3600),
     }
     assert {key: found[key] for key in plain} == plain
     assert "hello" in found[keys.LOG]
     assert found[keys.JOB_URL].startswith("https://app.snowflake.com/org/acct/")
     assert keys.MISSING not in found
+
+
+def test_log_stands_near_the_top() -> None:
+    """Name, status, and then what people look for first."""
+    assert list(metadata())[:3] == [keys.JOB_NAME, keys.STATUS, keys.LOG]
+
+
+def test_credits_of_one_instance() -> None:
+    """Of a batch, each partition is told its own part."""
+    batch = identity(batch=True)
+    job = tracked("JOB_A", "DONE", batch, target_instances=4)
+    whole = report(job)
+    part = replace(whole, job=job.of_partition("p"))
+    for key in CREDITS:
+        assert metadata(part)[key] == pytest.approx(metadata(whole)[key] / part.replicas)
 
 
 def test_observed_job() -> None:
@@ -127,8 +145,8 @@ def test_instances_table_without_an_exit_code() -> None:
     ("unknown", "absent"),
     [
         pytest.param({"history": None}, [keys.QUERY_ID, keys.MESSAGE], id="history"),
-        pytest.param({"family": None}, [keys.ESTIMATED_CREDITS], id="family"),
-        pytest.param({"family": "GEN_X64_G2_2"}, [keys.ESTIMATED_CREDITS], id="rate"),
+        pytest.param({"family": None}, CREDITS, id="family"),
+        pytest.param({"family": "GEN_X64_G2_2"}, CREDITS, id="rate"),
         pytest.param(
             {"containers": ()},
             [
@@ -137,7 +155,7 @@ def test_instances_table_without_an_exit_code() -> None:
                 keys.STARTED,
                 keys.SECONDS_QUEUED,
                 keys.SECONDS_RUNNING,
-                keys.ESTIMATED_CREDITS,
+                *CREDITS,
             ],
             id="containers",
         ),

@@ -30,12 +30,17 @@ def line(text: str, *, instance: int = 0, container: str = "main", stream: str |
         pytest.param("\x1b]0;title\x07text", "text", id="window-title"),
         pytest.param("\x1b]8;;http://x\x1b\\link\x1b]8;;\x1b\\", "link", id="hyperlink"),
         pytest.param("\x1bMup", "up", id="two-character-code"),
-        pytest.param("10%\r20%", f"10%{BAD}20%", id="carriage-return"),
+        pytest.param("10%\r20%", "20%", id="progress-bar"),
+        pytest.param("\r\x1b[K 10%|#  |\r\x1b[K100%|###|\r", "100%|###|", id="coloured-bar"),
+        pytest.param("windows\r", "windows", id="carriage-return-at-the-end"),
+        pytest.param("\r\r", "", id="carriage-returns-alone"),
         pytest.param("a\0b\x07c\x7fd\x85e", f"a{BAD}b{BAD}c{BAD}d{BAD}e", id="controls"),
         pytest.param("a\u202eb\u2066c", f"a{BAD}b{BAD}c", id="direction-marks"),
         pytest.param("\x1b\x1b[0m[31m", f"{BAD}[31m", id="code-inside-a-code"),
         pytest.param("x" * 2000, "x" * 2000, id="longest"),
-        pytest.param("x" * 2001, "x" * 2000 + " … (2001 characters)", id="cut"),
+        pytest.param(
+            "a" * 1001 + "b" * 1002, "a" * 1000 + " … 3 characters … " + "b" * 1000, id="cut"
+        ),
     ],
 )
 def test_clean(text: str, shown: str) -> None:
