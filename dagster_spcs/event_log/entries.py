@@ -6,7 +6,7 @@ from typing import Any
 
 import dagster as dg
 
-from dagster_spcs.event_log.keys import CHECK_NAME, RESULT_TABLE
+from dagster_spcs.event_log.keys import CHECK_NAME, RESOURCE_KEY, RESULT_TABLE
 from dagster_spcs.spcs.clocks import USABLE_YEARS
 from dagster_spcs.spcs.unreadable import is_text
 
@@ -35,6 +35,15 @@ def declared_checks(definition: dg.AssetsDefinition, key: dg.AssetKey) -> list[s
         for spec in definition.check_specs
         if spec.asset_key == key and spec.name != CHECK_NAME
     ]
+
+
+def sensors_of(repository: dg.RepositoryDefinition, resource_key: str) -> list[str]:
+    """Return the names of the polling sensors that record the jobs of a resource."""
+    return sorted(
+        sensor.name
+        for sensor in repository.sensor_defs
+        if defined(sensor.metadata, RESOURCE_KEY) == resource_key
+    )
 
 
 def text_of(metadata: StoredMetadata, key: str) -> str:

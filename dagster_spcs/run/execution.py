@@ -27,6 +27,7 @@ from dagster_spcs.run.mode import RunMode, mode_for_run
 from dagster_spcs.run.options import StepOptions
 from dagster_spcs.run.overlap import cancel_and_wait, find_overlapping
 from dagster_spcs.run.planning import Planner
+from dagster_spcs.run.set_up import notes_on_set_up
 from dagster_spcs.run.waiting import (
     INTERRUPTIONS,
     LogStreams,
@@ -59,6 +60,8 @@ def execute_step(
     context.log.info(
         f"{'Waiting for' if mode.blocking else 'Not waiting for'} {what}: {mode.reason}."
     )
+    for note in notes_on_set_up(context, resource, options.resource_key, blocking=mode.blocking):
+        context.log.warning(note)
     signs = SignsOfLife(context.instance, context.run.run_id)
 
     def on_retry(error: Exception) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 
 from dagster_spcs.event_log import keys
-from dagster_spcs.event_log.entries import declared_checks, defined, result_table
+from dagster_spcs.event_log.entries import declared_checks, defined, result_table, sensors_of
 from dagster_spcs.jobs.identity import JobIdentity
 from dagster_spcs.jobs.tracked_job import TrackedJob
 
@@ -36,6 +36,8 @@ class CodeLocation:
         self._all = {tuple(key.path): key for key in self._graph.get_all_asset_keys()}
         made = self._graph.materializable_asset_keys
         self._made = {path for path, key in self._all.items() if key in made}
+        self.sensors = sensors_of(repository, resource_key)
+        """The names of the polling sensors of the same resource, this one among them."""
         own = (sensor.metadata.get(keys.RESOURCE_KEY) for sensor in repository.sensor_defs)
         self._resource_keys = {each.value for each in own if each is not None}
 

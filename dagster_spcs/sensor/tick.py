@@ -82,6 +82,7 @@ class Tick:
         self._cursor = self._in_this_place(cursor)
         instance = context.instance
         self._location = CodeLocation(context.repository_def, instance, options.resource_key)
+        self._set_up = tuple(self._notes_on_set_up(resource))
         ledger = Ledger(instance)
         self._follow_ups = FollowUps(
             instance,
@@ -130,6 +131,9 @@ class Tick:
                 the code location does not have.
         """
         self._refuse_unknown_assets()
+        for note in self._set_up:
+            if note not in self._cursor.told:  # once
+                self._log.warning(note)
         listed = self._list()
         opened = open_jobs(listed.jobs, self._cursor)
         due = [job for job in opened if job.is_over or job.is_overdue(self._now)]
@@ -139,6 +143,18 @@ class Tick:
         decided = [(each, decide(each, self._now)) for each in facts]
         self._act(decided)
         return self._result(listed, opened, decided)
+
+    def _notes_on_set_up(self, resource: SpcsJobResource) -> Iterator[str]:
+        """Yield what would otherwise be found out late, or never."""
+        names = self._location.sensors
+        if len(names) > 1:
+            yield (
+                f"Several sensors record the jobs of resource {self._options.resource_key!r}:"
+                f" {', '.join(names)}. Two that tick at once may record a job twice; keep one."
+            )
+        note = resource.note_on_autocommit()
+        if note is not None:
+            yield note
 
     def _list(self) -> Listed:
         # With jobs of others all of the schema is listed, so that it stays one statement.
@@ -320,6 +336,7 @@ class Tick:
                 "dropped_since": min(left, default=None),
                 "silent_runs": self._liveness.silent,
                 "retries": tuple(waiting),
+                "told": self._set_up,
             }
         )
         # The page shows a tick without run requests as skipped; the reason tells what it did.

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from snowflake.connector import ProgrammingError
 from snowflake.connector.constants import FIELD_ID_TO_NAME
 
 from dagster_spcs.emulator import Emulator
@@ -160,6 +161,16 @@ def test_listing(listed: tuple[Lab, str], kind: str, options: str, names: list[s
     lab.rows(f"USE SCHEMA LAB.{schema}")
     rows = lab.rows(f"SHOW {kind} {options.replace('{s}', schema)}")
     assert [row["name"] for row in rows] == names
+
+
+@pytest.mark.parametrize(
+    "place", ["SCHEMA LAB.NOPE", "NOPE.PUBLIC", "SCHEMA NOPE", "DATABASE NOPE"]
+)
+def test_listing_of_nothing(lab: Lab, place: str) -> None:
+    """A place that does not exist is an error, not an empty listing."""
+    with pytest.raises(ProgrammingError) as refused:
+        lab.rows(f"SHOW JOB SERVICES LIKE 'A%' IN {place}")
+    assert refused.value.errno == 2043
 
 
 def test_pages_make_the_whole(listed: tuple[Lab, str]) -> None:

@@ -94,6 +94,13 @@ def does_not_exist(kind: str, name: str) -> SqlError:
     )
 
 
+def nothing_to_show() -> SqlError:
+    """2043: where a SHOW command is to look there is nothing."""
+    return compilation_error(
+        "Object does not exist, or operation cannot be performed.", number=2043, sqlstate="02000"
+    )
+
+
 def already_exists(name: str) -> SqlError:
     """2002: the name is taken; ``name`` is unqualified."""
     return compilation_error(f"Object '{name}' already exists.", number=2002, sqlstate="42710")

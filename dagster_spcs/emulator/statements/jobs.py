@@ -5,7 +5,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from dagster_spcs.emulator.account.jobs import Job
-from dagster_spcs.emulator.sql.answers import Column, ColumnType, Result, not_emulated
+from dagster_spcs.emulator.sql.answers import (
+    Column,
+    ColumnType,
+    Result,
+    not_emulated,
+    nothing_to_show,
+)
 from dagster_spcs.emulator.sql.words import Kind, Words
 from dagster_spcs.emulator.statements.registry import METHODS, Context, handles
 from dagster_spcs.spcs.status import JobStatus
@@ -108,8 +114,7 @@ def _in_scope(words: Words, context: Context) -> list[Job]:
         pool = context.account.pool(words.identifier())
         return [job for job in jobs if job.compute_pool == pool.name]
     if words.take("IN", "DATABASE"):
-        named = _at_name(words)
-        database = words.identifier() if named else session.resolve(("PUBLIC", "X"))[0]
+        database = _database(words, context)
         return [job for job in jobs if job.name[0] == database]
     if words.take("IN"):
         words.take("SCHEMA")
@@ -119,7 +124,17 @@ def _in_scope(words: Words, context: Context) -> list[Job]:
         place = session.resolve(("X",))
     else:
         return jobs
+    if not context.tables.schema_exists(*place[:2]):
+        raise nothing_to_show()
     return [job for job in jobs if job.name[:2] == place[:2]]
+
+
+def _database(words: Words, context: Context) -> str:
+    named = _at_name(words)
+    name = words.identifier() if named else context.session.resolve(("PUBLIC", "X"))[0]
+    if not context.tables.database_exists(name):
+        raise nothing_to_show()
+    return name
 
 
 def _at_name(words: Words) -> bool:
