@@ -43,6 +43,9 @@ def spcs_job_asset(
     tags: Mapping[str, str] | None = None,
     owners: Sequence[str] | None = None,
     kinds: set[str] | None = None,
+    pool: str | None = None,
+    op_tags: Mapping[str, Any] | None = None,
+    required_resource_keys: Iterable[str] = (),
     resource_key: str = "spcs",
 ) -> Callable[[JobFunction], dg.AssetsDefinition]:
     """Turn a function from context to ``JobRequest`` into an asset made by that job.
@@ -86,6 +89,9 @@ def spcs_job_asset(
         tags: as in ``dagster.asset``.
         owners: as in ``dagster.asset``.
         kinds: as in ``dagster.asset``; Snowflake and container if left out.
+        pool: as in ``dagster.asset``; counts steps, so not the jobs of steps that defer.
+        op_tags: as in ``dagster.asset``.
+        required_resource_keys: as in ``dagster.asset``; also beside resources as parameters.
         resource_key: under which the ``SpcsJobResource`` is bound.
 
     Raises:
@@ -104,7 +110,7 @@ def spcs_job_asset(
         )
 
     def decorate(function: JobFunction) -> dg.AssetsDefinition:
-        parameters = Parameters(function, resource_key)
+        parameters = Parameters(function, [resource_key, *required_resource_keys])
         spec = job_asset_spec(
             dg.AssetSpec(
                 key=_asset_key(key, name, key_prefix, function.__name__),
@@ -142,6 +148,8 @@ def spcs_job_asset(
             backfill_policy=backfill_policy,
             retry_policy=retry_policy,
             check_specs=check_specs,
+            pool=pool,
+            op_tags=op_tags,
         )
 
     return decorate

@@ -1,7 +1,7 @@
 """What the decorators of job assets have in common: from specs and a function to a definition."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, get_args
 
 import dagster as dg
@@ -43,7 +43,11 @@ def job_asset_spec(
     table = {}
     if result_table is not None:
         qualified(result_table)
-        table = {keys.RELATION: result_table, keys.RESULT_TABLE: result_table}
+        table = {
+            keys.TABLE_NAME: result_table,
+            keys.STORAGE_KIND: "snowflake",
+            keys.RESULT_TABLE: result_table,
+        }
     return spec.replace_attributes(
         metadata={
             **table,
@@ -68,6 +72,8 @@ def define(
     backfill_policy: dg.BackfillPolicy | None,
     retry_policy: dg.RetryPolicy | None,
     check_specs: Sequence[dg.AssetCheckSpec] = (),
+    pool: str | None = None,
+    op_tags: Mapping[str, Any] | None = None,
 ) -> dg.AssetsDefinition:
     """Return the definition of a step, with the parameters of the user's function."""
 
@@ -91,6 +97,8 @@ def define(
         can_subset=True,  # makes the checks' outputs optional as well
         backfill_policy=backfill_policy,
         retry_policy=retry_policy,
+        pool=pool,
+        op_tags=op_tags,
     )(run)
     return decorated
 

@@ -1,7 +1,7 @@
 """Several assets, each made by a job of its own, in one step."""
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -31,6 +31,9 @@ def spcs_job_multi_asset(
     check_specs: Sequence[dg.AssetCheckSpec] = (),
     max_retries: int = 0,
     retry_delay_seconds: float = 60.0,
+    pool: str | None = None,
+    op_tags: Mapping[str, Any] | None = None,
+    required_resource_keys: Iterable[str] = (),
     resource_key: str = "spcs",
 ) -> Callable[[JobsFunction], dg.AssetsDefinition]:
     """Turn a function from context to several ``JobRequest`` into assets made by one job each.
@@ -59,6 +62,9 @@ def spcs_job_multi_asset(
         check_specs: as in ``spcs_job_asset``.
         max_retries: as in ``spcs_job_asset``.
         retry_delay_seconds: as in ``spcs_job_asset``.
+        pool: as in ``spcs_job_asset``.
+        op_tags: as in ``spcs_job_asset``.
+        required_resource_keys: as in ``spcs_job_asset``.
         resource_key: under which the ``SpcsJobResource`` is bound.
 
     Raises:
@@ -73,7 +79,7 @@ def spcs_job_multi_asset(
     _refuse_what_cannot_be(specs, tables)
 
     def decorate(function: JobsFunction) -> dg.AssetsDefinition:
-        parameters = Parameters(function, resource_key)
+        parameters = Parameters(function, [resource_key, *required_resource_keys])
 
         def build(context: Any, arguments: Mapping[str, Any]) -> dict[dg.AssetKey, object]:
             requests = parameters.call(context, arguments)
@@ -112,6 +118,8 @@ def spcs_job_multi_asset(
             backfill_policy=backfill_policy,
             retry_policy=retry_policy,
             check_specs=check_specs,
+            pool=pool,
+            op_tags=op_tags,
         )
 
     return decorate

@@ -74,6 +74,24 @@ def _refuse_unquoted(spec: Any) -> None:
                 )
 
 
+class RetryPolicyOptions(dg.Model, dg.Resolvable):
+    """The options of ``dagster.RetryPolicy``."""
+
+    max_retries: int = 1
+    delay: float | None = None
+    backoff: Literal["LINEAR", "EXPONENTIAL"] | None = None
+    jitter: Literal["FULL", "PLUS_MINUS"] | None = None
+
+    def to_policy(self) -> dg.RetryPolicy:
+        """Return the policy."""
+        return dg.RetryPolicy(
+            max_retries=self.max_retries,
+            delay=self.delay,
+            backoff=None if self.backoff is None else dg.Backoff[self.backoff],
+            jitter=None if self.jitter is None else dg.Jitter[self.jitter],
+        )
+
+
 class SpcsJobComponent(dg.Component, dg.Model, dg.Resolvable):
     """An asset made by a job on Snowpark Container Services."""
 
@@ -103,6 +121,10 @@ class SpcsJobComponent(dg.Component, dg.Model, dg.Resolvable):
     max_retries: int = 0
     retry_delay_seconds: float = 60.0
     check_specs: Sequence[dg.ResolvedAssetCheckSpec] = ()
+    retry_policy: RetryPolicyOptions | None = None
+    pool: str | None = None
+    op_tags: dict[str, str] | None = None
+    required_resource_keys: Sequence[str] = ()
     resource_key: str = "spcs"
 
     @classmethod
@@ -145,6 +167,10 @@ class SpcsJobComponent(dg.Component, dg.Model, dg.Resolvable):
             max_retries=self.max_retries,
             retry_delay_seconds=self.retry_delay_seconds,
             check_specs=self.check_specs,
+            retry_policy=None if self.retry_policy is None else self.retry_policy.to_policy(),
+            pool=self.pool,
+            op_tags=self.op_tags,
+            required_resource_keys=self.required_resource_keys,
             resource_key=self.resource_key,
         )
         return dg.Definitions(assets=[decorate(job)])

@@ -13,7 +13,7 @@ import dagster as dg
 
 from dagster_spcs.event_log import keys
 from dagster_spcs.event_log.container_reports import ContainerReports, container_reports
-from dagster_spcs.event_log.entries import moment_of, text_of
+from dagster_spcs.event_log.entries import DeclaredChecks, moment_of, text_of
 from dagster_spcs.event_log.job_metadata import Metadata, job_metadata
 from dagster_spcs.jobs import log_text
 from dagster_spcs.jobs.report import TIMED_OUT, JobReport
@@ -24,6 +24,7 @@ from dagster_spcs.spcs.unreadable import Unreadable, read_safely
 OwnEvent = dg.AssetMaterialization | dg.AssetObservation
 Event = OwnEvent | dg.AssetCheckEvaluation
 _CHECK_LOG_BYTES = 4_000
+_NO_CHECKS = DeclaredChecks()
 
 
 @dataclass(frozen=True)
@@ -63,15 +64,15 @@ class EndEvents:
 
 
 def end_events(
-    report: JobReport, *, account: str | None, declared: Iterable[str] = ()
+    report: JobReport, *, account: str | None, checks: DeclaredChecks = _NO_CHECKS
 ) -> EndEvents:
     """Return the events of a finished job, or of one partition of a batch.
 
     Args:
         report: with its final verdict.
         account: the account's name where it is known, for a link.
-        declared: the checks that the asset's definition leaves to its containers. One that is not
-            reported after a success counts as failed, as Dagster's own Pipes clients have it.
+        checks: of the asset. One that its containers do not report after a success counts as
+            failed, as Dagster's own Pipes clients have it.
     """
     asset_key = dg.AssetKey(list(report.job.asset_key))
     said = container_reports(report.messages, asset_key)
@@ -79,8 +80,11 @@ def end_events(
     tags = {keys.JOB_TAG: report.job.name.name, keys.STATUS_TAG: report.status_text}
     return EndEvents(
         own=_own_event(report, asset_key, metadata, tags, said),
-        verdict=verdict(report),
-        reported=(*said.checks, *unreported(report, said.checks, declared)),
+        verdict=_placed(verdict(report), report, checks),
+        reported=tuple(
+            _placed(each, report, checks)
+            for each in (*said.checks, *unreported(report, said.checks, checks))
+        ),
         data_version=said.data_version,
     )
 
@@ -92,6 +96,8 @@ def _own_event(
     tags: dict[str, str],
     said: ContainerReports,
 ) -> OwnEvent:
+    if report.job.identity.code_version is not None:
+        tags = {**tags, keys.CODE_VERSION_TAG: report.job.identity.code_version}
     if said.data_version is not None:
         tags = {**tags, keys.DATA_VERSION_TAG: said.data_version}
     if report.job.identity.batch and report.job.partition is None:
@@ -115,6 +121,24 @@ def _own_event(
     )
 
 
+def _placed(
+    evaluation: dg.AssetCheckEvaluation, report: JobReport, checks: DeclaredChecks
+) -> dg.AssetCheckEvaluation:
+    """Return an evaluation as one of the report's partition, where its check has partitions."""
+    partition = report.job.partition
+    if partition is None or evaluation.check_name not in checks.partitioned:
+        return evaluation
+    return dg.AssetCheckEvaluation(
+        asset_key=evaluation.asset_key,
+        check_name=evaluation.check_name,
+        passed=evaluation.passed,
+        metadata=evaluation.metadata,
+        severity=evaluation.severity,
+        description=evaluation.description,
+        partition=partition,
+    )
+
+
 def verdict(report: JobReport) -> dg.AssetCheckEvaluation:
     """Return the verdict of the asset's own check on a finished job."""
     metadata: Metadata = {
@@ -135,7 +159,7 @@ def verdict(report: JobReport) -> dg.AssetCheckEvaluation:
 
 
 def unreported(
-    report: JobReport, reported: Iterable[dg.AssetCheckEvaluation], declared: Iterable[str]
+    report: JobReport, reported: Iterable[dg.AssetCheckEvaluation], checks: DeclaredChecks
 ) -> list[dg.AssetCheckEvaluation]:
     """Return the verdicts on checks that a job should have reported, and did not."""
     if not report.succeeded:
@@ -151,7 +175,7 @@ def unreported(
             description=f"The container did not report it{hint}",
             metadata={keys.JOB_NAME: str(report.job.name)},
         )
-        for name in sorted(set(declared) - known)
+        for name in sorted(set(checks.of_containers) - known)
     ]
 
 

@@ -1,6 +1,7 @@
 """Reading one entry of metadata: of a definition, or of an event, where what is wrong raises."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
@@ -28,13 +29,26 @@ def result_table(metadata: Mapping[str, Any]) -> str | None:
     return None if table is None else str(table)
 
 
-def declared_checks(definition: dg.AssetsDefinition, key: dg.AssetKey) -> list[str]:
-    """Return the names of the checks that a job asset's definition leaves to its containers."""
-    return [
-        spec.name
-        for spec in definition.check_specs
-        if spec.asset_key == key and spec.name != CHECK_NAME
-    ]
+@dataclass(frozen=True)
+class DeclaredChecks:
+    """The checks of a job asset, as its definition has them."""
+
+    of_containers: tuple[str, ...] = ()
+    """Names of those that the definition leaves to the containers."""
+    partitioned: frozenset[str] = frozenset()
+    """Names of those that have a result for each partition."""
+
+    @classmethod
+    def of(cls, definition: dg.AssetsDefinition, key: dg.AssetKey) -> "DeclaredChecks":
+        """Return the checks of one asset of a definition."""
+        specs = [spec for spec in definition.check_specs if spec.asset_key == key]
+        return cls(
+            tuple(spec.name for spec in specs if spec.name != CHECK_NAME),
+            # Not every supported version of Dagster has partitions of checks.
+            frozenset(
+                spec.name for spec in specs if getattr(spec, "partitions_def", None) is not None
+            ),
+        )
 
 
 def sensors_of(repository: dg.RepositoryDefinition, resource_key: str) -> list[str]:

@@ -11,6 +11,7 @@ JOB_TAG = "dagster_spcs/job"
 """The job's unqualified name."""
 STATUS_TAG = "dagster_spcs/status"
 DATA_VERSION_TAG = "dagster/data_version"
+CODE_VERSION_TAG = "dagster/code_version"
 
 # Tags of runs.
 ATTEMPT_TAG = "dagster_spcs/attempt"
@@ -61,7 +62,8 @@ MISSING = "dagster_spcs/missing"
 """What could not be read of the job, and why."""
 ROW_COUNT = "dagster/row_count"
 COLUMN_SCHEMA = "dagster/column_schema"
-RELATION = "dagster/relation_identifier"
+TABLE_NAME = "dagster/table_name"
+STORAGE_KIND = "dagster/storage_kind"
 
 # Of definitions.
 JOB_ASSET = "dagster_spcs/job_asset"

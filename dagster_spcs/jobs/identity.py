@@ -54,6 +54,8 @@ class JobIdentity(BaseModel):
     """Whether each instance makes a partition of its own; which ones its specification tells."""
     call: _Text | None = Field(default=None, alias="o")
     """Which call of an op started it, for a job that an op runs for itself."""
+    code_version: _Text | None = Field(default=None, alias="w")
+    """Of the asset's code, as it was when the job was submitted."""
     note: str | None = Field(default=None, alias="c")
     """The comment the user asked for."""
 

@@ -53,6 +53,8 @@ class PlannedJob:
     """What the instances make, one each, of a job over several partitions."""
     call: str | None = None
     """What tells this call of an op from its other ones."""
+    code_version: str | None = None
+    """Of the asset's code."""
 
     @property
     def label(self) -> str:
@@ -89,6 +91,7 @@ class PlannedJob:
             pipes=self.pipes,
             batch=bool(self.partitions),
             call=self.call,
+            code_version=self.code_version,
             note=self.request.comment,
         )
 

@@ -1,12 +1,13 @@
 """The checks of a step: the job's own, and those that its containers report through Pipes."""
 
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 
 import dagster as dg
 
 from dagster_spcs.event_log import keys
 from dagster_spcs.event_log.end import EndEvents, check_result
-from dagster_spcs.event_log.entries import declared_checks
+from dagster_spcs.event_log.entries import DeclaredChecks
 from dagster_spcs.event_log.ledger import Ledger
 
 
@@ -63,11 +64,14 @@ class StepChecks:
         self._failed: dict[dg.AssetCheckKey, dict[str, dg.AssetCheckSeverity]] = {}
         """Of assets with several partitions: those in which a check did not pass."""
 
-    def declared(self, key: dg.AssetKey) -> list[str]:
-        """Return the checks that the containers of an asset have to report in this step."""
+    def of(self, key: dg.AssetKey) -> DeclaredChecks:
+        """Return the checks of an asset that this step has to evaluate."""
         selected = self._context.selected_asset_check_keys
-        declared = declared_checks(self._context.assets_def, key)
-        return [name for name in declared if dg.AssetCheckKey(key, name) in selected]
+        checks = DeclaredChecks.of(self._context.assets_def, key)
+        own = tuple(
+            name for name in checks.of_containers if dg.AssetCheckKey(key, name) in selected
+        )
+        return replace(checks, of_containers=own)
 
     def results(self, events: EndEvents, *, alone: bool) -> Iterator[dg.AssetCheckResult]:
         """Yield the results of one job; what the step cannot yield is logged.
@@ -87,7 +91,7 @@ class StepChecks:
 
     def of_range(self, key: dg.AssetKey) -> Iterator[dg.AssetCheckResult]:
         """Yield the results of the containers' checks over all partitions that were made."""
-        for name in self.declared(key):
+        for name in self.of(key).of_containers:
             failed = self._failed.get(dg.AssetCheckKey(key, name), {})
             is_error = not failed or dg.AssetCheckSeverity.ERROR in failed.values()
             yield dg.AssetCheckResult(

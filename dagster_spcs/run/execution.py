@@ -284,11 +284,10 @@ class StepExecution:
     def _record_part(self, report: JobReport) -> Iterator[Any]:
         """Record one partition, or the one whole, of an asset."""
         key = _asset_key(report.job.asset_key)
-        events = end_events(
-            report, account=self._resource.account(), declared=self._checks.declared(key)
-        )
+        checks = self._checks.of(key)
+        events = end_events(report, account=self._resource.account(), checks=checks)
         alone = self._parts[key] == 1
-        checks = list(self._checks.results(events, alone=alone))
+        results = list(self._checks.results(events, alone=alone))
         if alone and report.succeeded:
             version = events.data_version
             yield dg.MaterializeResult(
@@ -297,10 +296,10 @@ class StepExecution:
                 tags={
                     name: text
                     for name, text in (events.own.tags or {}).items()
-                    if name != keys.DATA_VERSION_TAG
+                    if name not in (keys.DATA_VERSION_TAG, keys.CODE_VERSION_TAG)  # Dagster's
                 },
                 data_version=None if version is None else dg.DataVersion(version),
-                check_results=checks,
+                check_results=results,
             )
         elif self._mode.feeds_run and report.succeeded:
             # Its event comes with the step's result, which what is downstream waits for. If
@@ -312,7 +311,7 @@ class StepExecution:
         else:
             self._context.log_event(events.own)
             if alone:
-                yield from checks
+                yield from results
 
     def _conclude(self) -> Iterator[Any]:
         """Yield the results of assets with several partitions, and fail if a job has failed."""

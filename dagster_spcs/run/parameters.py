@@ -1,7 +1,7 @@
 """The parameters of a job asset's function: what ``dagster.asset`` fills, the step fills too."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import dagster as dg
@@ -15,14 +15,14 @@ class Parameters:
 
     Args:
         function: the user's.
-        resource_key: under which the step needs its ``SpcsJobResource``.
+        resource_keys: of the resources that the step needs besides, its ``SpcsJobResource`` first.
 
     Raises:
         dagster.DagsterInvalidDefinitionError: if a parameter is neither the context, nor
             configuration, nor a resource, or if its annotation cannot be found.
     """
 
-    def __init__(self, function: Callable[..., Any], resource_key: str) -> None:
+    def __init__(self, function: Callable[..., Any], resource_keys: Iterable[str]) -> None:
         self._function = function
         own = [
             _resolved(function, each)
@@ -34,13 +34,13 @@ class Parameters:
             first.name in ("context", "_", "__") or first.annotation is dg.AssetExecutionContext
         )
         self._filled = own[int(self._takes_context) :]
-        self._resource_key = resource_key
+        self._resource_keys = tuple(resource_keys)
         self._refuse_inputs()
 
     def give_to(self, run: Callable[..., Any]) -> None:
         """Give the step's function these parameters, so that Dagster fills them.
 
-        The step's own resource is one of them: Dagster takes either parameters or
+        The resources that only the step needs are among them: Dagster takes either parameters or
         ``required_resource_keys``.
         """
         context = inspect.Parameter(
@@ -48,16 +48,15 @@ class Parameters:
             inspect.Parameter.POSITIONAL_OR_KEYWORD,
             annotation=dg.AssetExecutionContext,
         )
-        filled = [context, *self._filled]
-        if self._resource_key not in {each.name for each in filled}:
-            filled.append(
-                inspect.Parameter(
-                    self._resource_key,
-                    inspect.Parameter.KEYWORD_ONLY,
-                    annotation=dg.ResourceParam[object],
-                )
+        known = {each.name for each in self._filled}
+        others = [
+            inspect.Parameter(
+                key, inspect.Parameter.KEYWORD_ONLY, annotation=dg.ResourceParam[object]
             )
-        _give(run, filled)
+            for key in dict.fromkeys(self._resource_keys)
+            if key not in known
+        ]
+        _give(run, [context, *self._filled, *others])
 
     def call(self, context: Any, arguments: Mapping[str, Any]) -> Any:
         """Call the user's function with those of the step's arguments that it takes."""

@@ -120,4 +120,5 @@ class Planner:
             resource_key=self._options.resource_key,
             pipes=self._options.pipes,
             partitions=partitions,
+            code_version=self._context.assets_def.code_versions_by_key.get(key),
         )

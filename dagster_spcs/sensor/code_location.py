@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 
 from dagster_spcs.event_log import keys
-from dagster_spcs.event_log.entries import declared_checks, defined, result_table, sensors_of
+from dagster_spcs.event_log.entries import DeclaredChecks, defined, result_table, sensors_of
 from dagster_spcs.jobs.identity import JobIdentity
 from dagster_spcs.jobs.tracked_job import TrackedJob
 
@@ -93,10 +93,10 @@ class CodeLocation:
         key = dg.AssetCheckKey(dg.AssetKey(list(asset)), keys.CHECK_NAME)
         return key in self._graph.asset_check_keys
 
-    def declared_checks(self, asset: Sequence[str]) -> list[str]:
-        """Return the names of the checks that an asset's definition leaves to its containers."""
+    def checks(self, asset: Sequence[str]) -> DeclaredChecks:
+        """Return the checks of a job asset."""
         key = dg.AssetKey(list(asset))
-        return declared_checks(self._repository.assets_defs_by_key[key], key)
+        return DeclaredChecks.of(self._repository.assets_defs_by_key[key], key)
 
     def result_table(self, job: TrackedJob) -> str | None:
         """Return the table that a job fills, None if its asset names none."""

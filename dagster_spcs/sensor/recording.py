@@ -4,6 +4,7 @@ import logging
 from collections.abc import Sequence
 
 from dagster_spcs.event_log.end import EndEvents, Event, JobEnd, end_events, unreported, verdict
+from dagster_spcs.event_log.entries import DeclaredChecks
 from dagster_spcs.event_log.ledger import Entry
 from dagster_spcs.jobs.report import JobReport
 from dagster_spcs.jobs.tracked_job import JobKey, TrackedJob
@@ -63,7 +64,7 @@ class Recording:
         # Of a batch the verdict comes last; a tick that died may have recorded all but that.
         if report.partitions and (made or not report.job.identity.blocking):
             self.events.append(verdict(report))
-            self.events += unreported(report, (), self._declared(report.job))
+            self.events += unreported(report, (), self._checks(report.job))
         self.settled.add(report.job.key)
         self.count += bool(made)
 
@@ -84,11 +85,12 @@ class Recording:
         if partition is not None and not self._location.has_partition(job.asset_key, partition):
             # Recorded all the same: what the job made is there, and only its place is not.
             report = report.with_note(f"partition {partition}: the asset does not have it")
-        return end_events(report, account=self._account, declared=self._declared(job))
+        return end_events(report, account=self._account, checks=self._checks(job))
 
-    def _declared(self, job: TrackedJob) -> list[str]:
+    def _checks(self, job: TrackedJob) -> DeclaredChecks:
         # The checks of an asset that others make are others' as well.
-        return [] if job.identity.is_observed else self._location.declared_checks(job.asset_key)
+        is_observed = job.identity.is_observed
+        return DeclaredChecks() if is_observed else self._location.checks(job.asset_key)
 
     def _checks_of(self, events: EndEvents, job: TrackedJob) -> list[Event]:
         # An asset that others make has the check only if its definition says so.

@@ -58,6 +58,9 @@ overlap: allow
 max_retries: 2
 check_specs:
 - {name: no_nulls, asset: daily_report}
+retry_policy: {max_retries: 3, delay: 2.5, backoff: EXPONENTIAL, jitter: FULL}
+pool: snowflake
+op_tags: {team: data}
 """
 
 
@@ -72,6 +75,10 @@ def test_asset_from_yaml() -> None:
     assert (found.owners, found.kinds, found.tags["tier"]) == (["team:data"], {"snowflake"}, "prod")
     assert found.metadata[keys.MAX_RETRIES] == 2
     assert {each.name for each in asset.check_specs} == {"no_nulls", keys.CHECK_NAME}
+    assert (asset.op.pool, asset.op.tags["team"]) == ("snowflake", "data")
+    assert asset.op.retry_policy == dg.RetryPolicy(
+        max_retries=3, delay=2.5, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.FULL
+    )
 
 
 def test_partition_reaches_the_container(locate: Locate) -> None:

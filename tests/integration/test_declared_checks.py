@@ -140,6 +140,21 @@ def test_batch_cannot_report(locate: Locate) -> None:
     assert not verdict.passed
 
 
+@pytest.mark.filterwarnings("ignore:Specifying a partitions_def")
+@pytest.mark.parametrize("mode", ["deferred", "blocking"])
+def test_check_with_partitions(locate: Locate, mode: str) -> None:
+    """Each partition has a result of its own, where the definition asks for it."""
+    check = dg.AssetCheckSpec("rows", asset="a", partitions_def=PARTITIONS)
+    script = reporting(passed=True)
+    location = locate(
+        script_asset("a", script, pipes=True, check_specs=[check], mode=mode, **PARTED)
+    )
+    assert location.run("a", partition_key="p2").success
+    location.tick_until(lambda: location.materializations("a"))
+    [verdict] = check_records(location, "rows")
+    assert (verdict.passed, verdict.partition) == (True, "p2")
+
+
 def test_failed_job_says_nothing_of_its_checks(locate: Locate) -> None:
     """Only a success has something to report."""
     location = locate(script_asset("a", "exit 3", pipes=True, check_specs=[rows()]))

@@ -394,6 +394,17 @@ def test_lost_cursor_with_much_behind_it_doubles_nothing(
     assert all(len(location.materializations(name)) == 2 for name in names)
 
 
+@pytest.mark.parametrize("mode", ["deferred", "blocking"])
+def test_code_version_of_the_submission(locate: Locate, mode: str) -> None:
+    """An event has the version of the code that submitted the job, not of the code since then."""
+    location = locate(script_asset("a", "true", mode=mode, code_version="1"))
+    location.run("a")
+    later = locate(script_asset("a", "true", code_version="2"), cursor=location.cursor)
+    later.tick_until(lambda: later.materializations("a"))
+    [event] = later.materializations("a")
+    assert (event.tags or {})["dagster/code_version"] == "1"
+
+
 def test_failed_job_is_tried_again_with_its_attempt_counted(locate: Locate, tmp_path: Path) -> None:
     """The sensor requests a new run of the asset until it succeeds or the retries are used up."""
     mark = tmp_path / "tries"

@@ -102,3 +102,21 @@ def test_another_resource_in_the_place_of_ours(
     assert "the resource 'spcs' is a Snowflake" in str(failure.step_failure_data.error)
     with pytest.raises(dg.DagsterInvariantViolationError, match="Write resources="):
         location.tick()
+
+
+def by_key(context: dg.AssetExecutionContext, greeting: Greeting) -> JobRequest:
+    """One resource as a parameter, another one by its key."""
+    return script_request(f"echo {greeting.word}-{context.resources.name}")
+
+
+def test_required_resource_keys(locate: Locate) -> None:
+    """Beside parameters, which ``dagster.asset`` itself refuses."""
+    location = locate(
+        spcs_job_asset(mode="blocking", required_resource_keys={"name"})(by_key),
+        bound={
+            "greeting": Greeting(word="hello"),
+            "name": dg.ResourceDefinition.hardcoded_resource("x"),
+        },
+    )
+    [log] = told(location, "by_key")
+    assert "hello-x" in log

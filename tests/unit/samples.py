@@ -42,6 +42,7 @@ IDENTITIES = st.builds(
     pipes=st.booleans(),
     batch=st.booleans(),
     call=st.none() | STORED_TEXT,
+    code_version=st.none() | STORED_TEXT,
     note=st.none() | AWKWARD_TEXT,
 )
 

@@ -65,3 +65,27 @@ def test_function_that_takes_anything() -> None:
         return JobRequest(spec=SPEC)
 
     assert spcs_job_asset(name="a")(wrapper).key == dg.AssetKey("a")
+
+
+def test_options_of_the_step() -> None:
+    """Pool, tags and retry policy are those of the op."""
+    options = {
+        "pool": "snowflake",
+        "op_tags": {"team": "data"},
+        "retry_policy": dg.RetryPolicy(max_retries=2),
+    }
+    for asset in (
+        spcs_job_asset(**options)(job),
+        spcs_job_multi_asset(specs=[dg.AssetSpec("a")], **options)(job),
+    ):
+        op = asset.op
+        assert (op.pool, op.tags["team"]) == ("snowflake", "data")
+        assert op.retry_policy == dg.RetryPolicy(max_retries=2)
+
+
+def test_result_table_stands_under_dagster_s_own_keys() -> None:
+    """So that Dagster knows which table it is."""
+    [spec] = spcs_job_asset(result_table="db.schema.scores")(job).specs
+    assert spec.metadata["dagster/table_name"] == "db.schema.scores"
+    assert spec.metadata["dagster/storage_kind"] == "snowflake"
+    assert "dagster/relation_identifier" not in spec.metadata
