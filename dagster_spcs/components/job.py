@@ -9,7 +9,8 @@ import dagster as dg
 from pydantic import BaseModel, ConfigDict
 
 from dagster_spcs.assets import spcs_job_asset
-from dagster_spcs.components.schema import describe_job
+from dagster_spcs.components.connection import resolve_connection, resource_of, sensor_of
+from dagster_spcs.components.schema import describe_fields
 from dagster_spcs.components.values import render
 from dagster_spcs.spcs.request import JobRequest, SpecTemplate, StageFile
 from dagster_spcs.spec import ServiceSpec
@@ -111,6 +112,19 @@ class SpcsJobComponent(dg.Component, dg.Model, dg.Resolvable):
             examples=[{"spec": {"containers": [{"name": "main", "image": _IMAGE}]}}],
         ),
     ]
+    snowflake: Annotated[
+        Any,
+        dg.Resolver(
+            resolve_connection,
+            model_field_type=dict[str, Any],
+            inject_before_resolve=False,
+            description=(
+                "The connection, where no Python file binds a SpcsJobResource: the attributes of a"
+                " SnowflakeResource. `{{ env.NAME }}` is read when it connects."
+            ),
+        ),
+    ] = None
+    polling_sensor: bool = False
     compute_pool: str | None = None
     mode: Literal["auto", "deferred", "blocking"] = "auto"
     overlap: Literal["skip", "allow", "cancel_previous"] = "skip"
@@ -129,10 +143,10 @@ class SpcsJobComponent(dg.Component, dg.Model, dg.Resolvable):
 
     @classmethod
     def model(cls) -> type[BaseModel]:
-        """Return the model of the attributes: its errors repeat no value, its schema knows jobs."""
+        """Return the model of the attributes: its errors repeat no value, its schema knows them."""
         made: type[BaseModel] = super().model()
         made.model_config["hide_input_in_errors"] = True
-        made.model_config["json_schema_extra"] = describe_job
+        made.model_config["json_schema_extra"] = describe_fields
         made.model_rebuild(force=True)
         return made
 
@@ -173,7 +187,12 @@ class SpcsJobComponent(dg.Component, dg.Model, dg.Resolvable):
             required_resource_keys=self.required_resource_keys,
             resource_key=self.resource_key,
         )
-        return dg.Definitions(assets=[decorate(job)])
+        key = self.resource_key
+        return dg.Definitions(
+            assets=[decorate(job)],
+            resources={} if self.snowflake is None else {key: resource_of(self.snowflake)},
+            sensors=[sensor_of(key)] if self.polling_sensor else [],
+        )
 
 
 class SpcsJobScaffolder(dg.Scaffolder[Any]):

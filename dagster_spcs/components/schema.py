@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+from dagster_spcs.components.connection import attributes
 from dagster_spcs.spcs.request import JobRequest, StageFile
 from dagster_spcs.spec import ServiceSpec
 
@@ -43,11 +44,20 @@ def job_schema() -> Schema:
     }
 
 
-def describe_job(component: Schema) -> None:
-    """Put the schema of ``job`` into the one of its component, which takes any mapping or text."""
-    job = component["properties"]["job"]
-    job.pop("anyOf", None)
-    job.update(_or_expression(job_schema()))
+def describe_fields(component: Schema) -> None:
+    """Tell the schema of a component what it may hold where the model takes any mapping or text."""
+    known = {
+        "job": job_schema(),
+        "snowflake": {
+            "type": "object",
+            "properties": {name: {} for name in attributes()},
+            "additionalProperties": False,
+        },
+    }
+    for name, schema in known.items():
+        field = component["properties"][name]
+        field.pop("anyOf", None)
+        field.update(_or_expression(schema))
 
 
 def _specification() -> Schema:

@@ -96,3 +96,24 @@ def test_scaffolded_components_are_valid(project: Path) -> None:
         done = dg_command(project, "check", what)
         assert done.returncode == 1
         assert named in done.stdout + done.stderr
+
+
+def test_project_without_python(project: Path) -> None:
+    """Connection, asset and sensor stand in one file."""
+    (project / "lab/defs/resources.py").unlink()
+    [text] = [text for _, text in blocks() if "polling_sensor: true" in text]
+    folder = project / "lab" / "defs" / "report"
+    folder.mkdir()
+    (folder / "defs.yaml").write_text(text)
+    container = {"name": "main", "image": "/a/b/c/d:1"}
+    (folder / "spec.yaml").write_text(yaml.safe_dump({"spec": {"containers": [container]}}))
+    for what in ("yaml", "defs"):
+        done = dg_command(project, "check", what)
+        assert done.returncode == 0, done.stdout + done.stderr
+    listed = dg_command(project, "list", "defs", "--json").stdout
+    assert '"report"' in listed
+    assert '"spcs_polling_sensor"' in listed
+    (folder / "defs.yaml").write_text(text.replace("account:", "acount:"))
+    done = dg_command(project, "check", "yaml")
+    assert done.returncode == 1
+    assert "acount" in done.stdout + done.stderr

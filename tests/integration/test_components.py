@@ -14,7 +14,7 @@ from dagster_spcs.errors import InvalidSpecification
 from dagster_spcs.event_log import keys
 from dagster_spcs.spcs.client import SpcsClient
 from tests.integration.conftest import Location
-from tests.support.emulators import POOL, SHELL, open_lab
+from tests.support.emulators import POOL, SHELL, open_lab, until
 
 Locate = Callable[..., Location]
 
@@ -189,6 +189,85 @@ def test_sensor_from_yaml() -> None:
 def test_job_that_cannot_be_read(job: dict[str, Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         assets_of({"asset": {"key": "a"}, "job": job})
+
+
+def connected(emulator: Emulator, schema: str, key: str) -> dict[str, Any]:
+    """Attributes of a component that needs no Python beside it."""
+    return {
+        "asset": {"key": key},
+        "job": {"spec": spec("echo hello")},
+        "compute_pool": POOL,
+        "polling_sensor": True,
+        "snowflake": {
+            "account": emulator.settings.account,
+            "user": emulator.settings.user,
+            "password": "{{ env.LAB_PASSWORD }}",
+            "database": "LAB",
+            "schema": schema,
+            "additional_snowflake_connection_args": {
+                "host": emulator.host,
+                "port": emulator.port,
+                "protocol": "http",
+            },
+        },
+    }
+
+
+def definitions_of(raw: dict[str, Any]) -> dg.Definitions:
+    """What a component defines."""
+    component = SpcsJobComponent.from_attributes_dict(attributes=raw)
+    return dg.build_defs_for_component(component)
+
+
+def test_yaml_is_enough(
+    instance: dg.DagsterInstance,
+    emulator: Emulator,
+    schema: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two files that bring connection and sensor, no Python file: one resource, one sensor."""
+    monkeypatch.setenv("LAB_PASSWORD", emulator.password)
+    definitions = dg.Definitions.merge(
+        *(definitions_of(connected(emulator, schema, key)) for key in ("a", "b"))
+    )
+    dg.Definitions.validate_loadable(definitions)
+    assert emulator.password not in repr(definitions.resources)
+    job = definitions.resolve_implicit_global_asset_job_def()
+    assert job.execute_in_process(instance=instance).success
+    sensor = definitions.resolve_sensor_def("spcs_polling_sensor")
+    recorded: set[str] = set()
+
+    def tick() -> bool:
+        with dg.build_sensor_context(
+            instance=instance,
+            repository_def=definitions.get_repository_def(),
+            resources={
+                "spcs": definitions.resources["spcs"],
+            },
+        ) as context:
+            for event in sensor.evaluate_tick(context).asset_events:
+                if isinstance(event, dg.AssetMaterialization):
+                    recorded.add(event.asset_key.to_user_string())
+        return recorded == {"a", "b"}
+
+    until(tick)
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("passwort", "write password"),
+        ("zzz", "there are account, user"),
+        ("schema_", "write schema"),
+    ],
+)
+def test_misspelt_connection(emulator: Emulator, schema: str, name: str, told: str) -> None:
+    """The error names the attribute and what to write, not its value."""
+    raw = connected(emulator, schema, "a")
+    raw["snowflake"][name] = "hunter2"
+    with pytest.raises(Exception, match=told) as caught:
+        definitions_of(raw)
+    assert "hunter2" not in str(caught.value)
 
 
 QUOTED = [
