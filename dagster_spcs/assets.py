@@ -6,7 +6,12 @@ from typing import Any
 
 import dagster as dg
 
-from dagster_spcs.definition import define, job_asset_spec, refuse_unknown_words
+from dagster_spcs.definition import (
+    define,
+    job_asset_spec,
+    refuse_unknown_words,
+    refuse_unlikely_limit,
+)
 from dagster_spcs.run.mode import Mode
 from dagster_spcs.run.options import StepOptions
 from dagster_spcs.run.overlap import Overlap
@@ -38,6 +43,7 @@ def spcs_job_asset(
     check_specs: Sequence[dg.AssetCheckSpec] = (),
     max_retries: int = 0,
     retry_delay_seconds: float = 60.0,
+    max_in_flight: int | None = None,
     code_version: str | None = None,
     metadata: Mapping[str, Any] | None = None,
     tags: Mapping[str, str] | None = None,
@@ -84,6 +90,8 @@ def spcs_job_asset(
         check_specs: checks whose results the containers report through Pipes.
         max_retries: how often the sensor starts another attempt after a deferred job failed.
         retry_delay_seconds: before the first of these attempts; doubled for each further one.
+        max_in_flight: jobs of the asset that may be at work at once, over all runs. A step that
+            would start more waits for room; Dagster's pools do not count jobs of steps that defer.
         code_version: as in ``dagster.asset``.
         metadata: definition metadata.
         tags: as in ``dagster.asset``.
@@ -103,6 +111,7 @@ def spcs_job_asset(
             "write @spcs_job_asset(…) with parentheses above the function, and options by name"
         )
     refuse_unknown_words(mode=mode, overlap=overlap)
+    refuse_unlikely_limit(max_in_flight)
     if batch and pipes:
         raise dg.DagsterInvalidDefinitionError(
             "batch=True and pipes=True do not go together: what an instance reports does not tell"
@@ -139,6 +148,7 @@ def spcs_job_asset(
             pipes=pipes,
             batch=batch,
             resource_key=resource_key,
+            max_in_flight=max_in_flight,
         )
         return define(
             parameters,

@@ -119,6 +119,19 @@ def refuse_unknown_words(*, mode: str, overlap: str) -> None:
             )
 
 
+def refuse_unlikely_limit(max_in_flight: object) -> None:
+    """Refuse a limit under which nothing could start.
+
+    Raises:
+        dagster.DagsterInvalidDefinitionError: saying what to write.
+    """
+    if max_in_flight is not None and not (_is_number(max_in_flight, (int,)) and max_in_flight):
+        raise dg.DagsterInvalidDefinitionError(
+            f"max_in_flight={max_in_flight!r}: write how many jobs may be at work, 1 or more, or"
+            " None for any number"
+        )
+
+
 def _is_number(value: object, kinds: tuple[type[int | float], ...]) -> bool:
     """Whether a value is a number of these kinds, finite and not below 0."""
     return isinstance(value, kinds) and not isinstance(value, bool) and 0 <= value < math.inf

@@ -6,7 +6,12 @@ from typing import Any
 
 import dagster as dg
 
-from dagster_spcs.definition import define, job_asset_spec, refuse_unknown_words
+from dagster_spcs.definition import (
+    define,
+    job_asset_spec,
+    refuse_unknown_words,
+    refuse_unlikely_limit,
+)
 from dagster_spcs.run.mode import Mode
 from dagster_spcs.run.options import StepOptions
 from dagster_spcs.run.overlap import Overlap
@@ -31,6 +36,7 @@ def spcs_job_multi_asset(
     check_specs: Sequence[dg.AssetCheckSpec] = (),
     max_retries: int = 0,
     retry_delay_seconds: float = 60.0,
+    max_in_flight: int | None = None,
     pool: str | None = None,
     op_tags: Mapping[str, Any] | None = None,
     required_resource_keys: Iterable[str] = (),
@@ -62,6 +68,7 @@ def spcs_job_multi_asset(
         check_specs: as in ``spcs_job_asset``.
         max_retries: as in ``spcs_job_asset``.
         retry_delay_seconds: as in ``spcs_job_asset``.
+        max_in_flight: as in ``spcs_job_asset``, for each of them.
         pool: as in ``spcs_job_asset``.
         op_tags: as in ``spcs_job_asset``.
         required_resource_keys: as in ``spcs_job_asset``.
@@ -73,6 +80,7 @@ def spcs_job_multi_asset(
             cannot be meant.
     """
     refuse_unknown_words(mode=mode, overlap=overlap)
+    refuse_unlikely_limit(max_in_flight)
     tables = {
         dg.AssetKey.from_user_string(key): table for key, table in (result_tables or {}).items()
     }
@@ -97,6 +105,7 @@ def spcs_job_multi_asset(
             overlap=overlap,
             pipes=pipes,
             resource_key=resource_key,
+            max_in_flight=max_in_flight,
         )
         return define(
             parameters,

@@ -1,6 +1,7 @@
 """The polling sensor's definition."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 import dagster as dg
 
@@ -23,6 +24,7 @@ def build_spcs_polling_sensor(
     max_seconds: float = 40.0,
     failure_runs: bool = False,
     observe: Mapping[str, str] | None = None,
+    drop_after: timedelta | None = None,
     default_status: dg.DefaultSensorStatus = dg.DefaultSensorStatus.RUNNING,
     resource_key: str = "spcs",
 ) -> dg.SensorDefinition:
@@ -47,9 +49,21 @@ def build_spcs_polling_sensor(
         observe: assets that jobs of others make, by a pattern of the jobs' names (``*`` and
             ``?``): what a task or a person starts in the same schema is recorded like the jobs of
             job assets.
+        drop_after: drop jobs of job assets so long after their end, once their events are stored:
+            finished jobs count towards the account's limit until they are dropped. Jobs that did
+            not end DONE are kept seven times as long. None drops nothing.
         default_status: whether the sensor runs without being switched on.
         resource_key: under which the ``SpcsJobResource`` is bound.
+
+    Raises:
+        dagster.DagsterInvalidDefinitionError: if ``drop_after`` is not a span of time.
     """
+    if drop_after is not None and not (
+        isinstance(drop_after, timedelta) and drop_after >= timedelta(0)
+    ):
+        raise dg.DagsterInvalidDefinitionError(
+            f"drop_after={drop_after!r}: write a span of time, like timedelta(days=3)"
+        )
     observed = ObservedJobs(observe or {})
 
     @dg.sensor(
@@ -74,6 +88,7 @@ def build_spcs_polling_sensor(
             max_seconds=max_seconds,
             failure_runs=failure_runs,
             observed=observed,
+            drop_after=drop_after,
         )
         # One attempt: a tick has little time, and the next one is the repetition.
         with paused_collector(), resource.get_client(retry_timeout_seconds=0) as client:

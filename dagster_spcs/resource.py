@@ -62,6 +62,14 @@ class SpcsJobResource(dg.ConfigurableResource[Any]):
     max_concurrent_submissions: int = Field(
         default=32, ge=1, description="Statements in flight when several jobs are submitted."
     )
+    max_in_flight: int | None = Field(
+        default=None,
+        ge=1,
+        description=(
+            "Jobs of this deployment that may be at work at once. A step that would start more"
+            " waits for room."
+        ),
+    )
     retry_timeout_seconds: float = Field(
         default=3600.0,
         ge=0,

@@ -26,8 +26,9 @@ def _request(job: Mapping[str, Any], folder: Path) -> JobRequest:
     if len(forms) != 1:
         raise ValueError(f"job: give one of {', '.join(_FORMS)}, not {', '.join(forms) or 'none'}")
     fields["spec"] = _specification(forms[0], fields, folder)
-    if "timeout_seconds" in fields:
-        fields["timeout"] = timedelta(seconds=float(fields.pop("timeout_seconds")))
+    for name in ("timeout", "start_timeout"):
+        if f"{name}_seconds" in fields:
+            fields[name] = timedelta(seconds=float(fields.pop(f"{name}_seconds")))
     return JobRequest.model_validate(fields)
 
 
@@ -107,7 +108,8 @@ class SpcsJobComponent(dg.Component, dg.Model, dg.Resolvable):
             description=(
                 "The job: `spec` (a service specification), `spec_file` (a file beside this one),"
                 " `stage_file`, `template` or `template_stage_file` with `template_values`; and"
-                " the other fields of JobRequest, `timeout_seconds` instead of `timeout`."
+                " the other fields of JobRequest, with `timeout_seconds` and"
+                " `start_timeout_seconds` instead of spans of time."
             ),
             examples=[{"spec": {"containers": [{"name": "main", "image": _IMAGE}]}}],
         ),
@@ -134,6 +136,7 @@ class SpcsJobComponent(dg.Component, dg.Model, dg.Resolvable):
     single_run_backfill: bool = False
     max_retries: int = 0
     retry_delay_seconds: float = 60.0
+    max_in_flight: int | None = None
     check_specs: Sequence[dg.ResolvedAssetCheckSpec] = ()
     retry_policy: RetryPolicyOptions | None = None
     pool: str | None = None
@@ -180,6 +183,7 @@ class SpcsJobComponent(dg.Component, dg.Model, dg.Resolvable):
             backfill_policy=dg.BackfillPolicy.single_run() if self.single_run_backfill else None,
             max_retries=self.max_retries,
             retry_delay_seconds=self.retry_delay_seconds,
+            max_in_flight=self.max_in_flight,
             check_specs=self.check_specs,
             retry_policy=None if self.retry_policy is None else self.retry_policy.to_policy(),
             pool=self.pool,

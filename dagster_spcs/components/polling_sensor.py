@@ -1,5 +1,6 @@
 """The component of the polling sensor, for ``defs.yaml`` files."""
 
+from datetime import timedelta
 from typing import Any, Literal
 
 import dagster as dg
@@ -17,15 +18,19 @@ class SpcsPollingSensorComponent(dg.Component, dg.Model, dg.Resolvable):
     max_seconds: float = 40.0
     failure_runs: bool = False
     observe: dict[str, str] | None = None
+    drop_after_seconds: float | None = None
     running: bool = True
     resource_key: str = "spcs"
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """Return the sensor."""
         status = dg.DefaultSensorStatus
-        options = self.model_dump(exclude={"running"})
+        options = self.model_dump(exclude={"running", "drop_after_seconds"})
+        seconds = self.drop_after_seconds
         sensor = build_spcs_polling_sensor(
-            **options, default_status=status.RUNNING if self.running else status.STOPPED
+            **options,
+            drop_after=None if seconds is None else timedelta(seconds=seconds),
+            default_status=status.RUNNING if self.running else status.STOPPED,
         )
         return dg.Definitions(sensors=[sensor])
 

@@ -24,10 +24,11 @@ def job_schema() -> Schema:
     fields = {
         name: _plain(schema, request["$defs"])
         for name, schema in request["properties"].items()
-        if name not in ("spec", "timeout")
+        if name not in ("spec", "timeout", "start_timeout")
     }
     stage_file = StageFile.model_json_schema()
     stage = _plain(stage_file, stage_file.get("$defs", {}))
+    seconds = _or_expression({"type": "number", "exclusiveMinimum": 0})
     return {
         "type": "object",
         "properties": {
@@ -37,7 +38,8 @@ def job_schema() -> Schema:
             "template": _TEXT,
             "template_stage_file": stage,
             "template_values": _or_expression({"type": "object"}),
-            "timeout_seconds": _or_expression({"type": "number", "exclusiveMinimum": 0}),
+            "timeout_seconds": seconds,
+            "start_timeout_seconds": seconds,
             **fields,
         },
         "additionalProperties": False,

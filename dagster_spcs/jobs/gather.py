@@ -119,7 +119,7 @@ class Gatherer:
                 partitions=tuple(partitions),
             )
         [report] = self._with_families([report])
-        return replace(report, timed_out=report.job.ran_out_of_time)
+        return _with_verdict(report, report.job.ended_by)
 
     def _read_history(self, jobs: Sequence[TrackedJob]) -> _History:
         try:
@@ -295,8 +295,15 @@ def _with_verdict(report: JobReport, now: datetime) -> JobReport:
     deadline = job.identity.deadline
     # Instances that work on after another one failed have the job's deadline too.
     goes_on_too_long = report.goes_on and deadline is not None and deadline < now
-    timed_out = job.is_overdue(now) or job.ran_out_of_time or goes_on_too_long
-    return replace(report, timed_out=timed_out)
+    did_not_start = _did_not_start(report, now)
+    timed_out = job.is_overdue(now) or job.ran_out_of_time or goes_on_too_long or did_not_start
+    return replace(report, timed_out=timed_out, did_not_start=did_not_start)
+
+
+def _did_not_start(report: JobReport, now: datetime) -> bool:
+    job = report.job
+    never_started = all(each.started is None for each in report.containers)
+    return job.is_late_to_start(now) or (never_started and job.ran_out_of_time_to_start)
 
 
 def _with_instances(report: JobReport) -> JobReport:

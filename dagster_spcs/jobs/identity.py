@@ -44,6 +44,8 @@ class JobIdentity(BaseModel):
     account created it."""
     deadline: datetime | None = Field(default=None, alias="d")
     """When its timeout is up, by Dagster's clock."""
+    start_deadline: datetime | None = Field(default=None, alias="e")
+    """When its containers have to have started, by Dagster's clock."""
     deployment: _Text | None = Field(default=None, alias="x")
     """The prefix of the job's name, for prefixes that begin alike."""
     resource_key: _Text | None = Field(default=None, alias="s")
@@ -59,7 +61,7 @@ class JobIdentity(BaseModel):
     note: str | None = Field(default=None, alias="c")
     """The comment the user asked for."""
 
-    @field_validator("submitted", "deadline")
+    @field_validator("submitted", "deadline", "start_deadline")
     @classmethod
     def _is_a_moment(cls, value: datetime | None) -> datetime | None:
         if value is None:

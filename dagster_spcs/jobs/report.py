@@ -29,6 +29,8 @@ class JobReport:
     table: TableFacts | None = None
     timed_out: bool = False
     """Whether its own deadline ended the job, or is to end it now."""
+    did_not_start: bool = False
+    """Whether the time that ended it was the one it had to start."""
     messages: PipesMessages | None = None
     """What it said through Pipes; None if it was not asked to."""
     partitions: tuple[str, ...] = ()
@@ -58,6 +60,8 @@ class JobReport:
     @property
     def ending(self) -> str:
         """How the job ended, as what follows its name in a sentence."""
+        if self.timed_out and self.did_not_start:
+            return "did not start in time and was cancelled"
         if self.timed_out:
             return "timed out and was cancelled"
         if self.job.status is JobStatus.DELETED:

@@ -35,6 +35,10 @@ class Place:
         return own and name.name.startswith(f"{self.prefix}_")
 
 
+Work = tuple[tuple[str, ...], str | None]
+"""Asset and partition that a job is for."""
+
+
 @dataclass(frozen=True)
 class PlannedJob:
     """A job to submit for one asset and partition, or for one call of an op."""
@@ -57,6 +61,11 @@ class PlannedJob:
     """Of the asset's code."""
 
     @property
+    def work(self) -> Work:
+        """What the job is for: of the jobs of one step no two are for the same."""
+        return self.asset, self.partition
+
+    @property
     def label(self) -> str:
         """Asset and partition, for messages."""
         return " ".join(part for part in ("/".join(self.asset), self.partition) if part)
@@ -77,7 +86,7 @@ class PlannedJob:
             place: where it is submitted.
             now: when, by Dagster's clock.
         """
-        timeout = self.request.timeout
+        timeout, start_timeout = self.request.timeout, self.request.start_timeout
         return JobIdentity(
             asset=self.asset,
             partition=self.partition,
@@ -86,6 +95,7 @@ class PlannedJob:
             blocking=self.blocking,
             submitted=now,
             deadline=None if timeout is None else now + timeout,
+            start_deadline=None if start_timeout is None else now + start_timeout,
             deployment=place.prefix,
             resource_key=self.resource_key,
             pipes=self.pipes,
@@ -146,8 +156,8 @@ def submit(
         pending, found, failed = _submit_once(client, place, pending, max_concurrent, is_retry)
         submitted += found
         refused |= failed
-    order = {(each.asset, each.partition): index for index, each in enumerate(planned)}
-    submitted.sort(key=lambda job: order[job.planned.asset, job.planned.partition])
+    order = {each.work: index for index, each in enumerate(planned)}
+    submitted.sort(key=lambda job: order[job.planned.work])
     for job in submitted:
         on_submitted(job)
     if refused and not submitted and len(refused) == 1:

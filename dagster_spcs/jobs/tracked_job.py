@@ -82,14 +82,27 @@ class TrackedJob:
         return self.record.status.is_final
 
     def is_overdue(self, now: datetime) -> bool:
-        """Whether it is at work past its deadline."""
+        """Whether it is at work past its deadline, or has not started in time."""
         deadline = self.identity.deadline
-        return deadline is not None and deadline < now and not self.is_over
+        is_late = deadline is not None and deadline < now and not self.is_over
+        return is_late or self.is_late_to_start(now)
+
+    def is_late_to_start(self, now: datetime) -> bool:
+        """Whether it waits for a node past the time that it had for that."""
+        deadline = self.identity.start_deadline
+        return deadline is not None and deadline < now and self.status is JobStatus.PENDING
 
     @property
     def ran_out_of_time(self) -> bool:
         """Whether it was cancelled because of its deadline, not by somebody's wish."""
-        deadline = self.identity.deadline
+        return self._was_cancelled_at(self.identity.deadline)
+
+    @property
+    def ran_out_of_time_to_start(self) -> bool:
+        """The same of the time that it had to start; of a job none of whose containers did."""
+        return self._was_cancelled_at(self.identity.start_deadline)
+
+    def _was_cancelled_at(self, deadline: datetime | None) -> bool:
         if deadline is None or self.status not in (JobStatus.CANCELLING, JobStatus.CANCELLED):
             return False
         # The account's clock and Dagster's may be minutes apart, durations are not; but a slow

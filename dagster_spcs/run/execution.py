@@ -1,7 +1,8 @@
 """What the step of job assets does: submit, then wait and record, or leave both to the sensor."""
 
+import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -16,12 +17,13 @@ from dagster_spcs.event_log.start import start_event
 from dagster_spcs.jobs.gather import Gatherer
 from dagster_spcs.jobs.job_errors import JobFailed
 from dagster_spcs.jobs.report import JobReport
-from dagster_spcs.jobs.submission import PlannedJob, SubmittedJob, submit
+from dagster_spcs.jobs.submission import PlannedJob, SubmittedJob, Work, submit
 from dagster_spcs.jobs.tracked_job import JobKey, TrackedJob
 from dagster_spcs.resource import SpcsJobResource, bound_resource
 from dagster_spcs.run.asset_keys import AssetKeys
 from dagster_spcs.run.checks import StepChecks, checks_alone
 from dagster_spcs.run.earlier_runs import EarlierRuns
+from dagster_spcs.run.in_flight import InFlightLimits
 from dagster_spcs.run.listing import list_tracked
 from dagster_spcs.run.mode import RunMode, mode_for_run
 from dagster_spcs.run.options import StepOptions
@@ -105,6 +107,7 @@ class StepExecution:
         self._client = client
         self._mode = mode
         self._signs = signs
+        self._limits = InFlightLimits(options.max_in_flight, resource.max_in_flight)
         self._earlier = EarlierRuns.of(
             context.instance, context.run, str(context.op_execution_context.op_handle)
         )
@@ -121,25 +124,50 @@ class StepExecution:
 
     def execute(self, planned: Sequence[PlannedJob]) -> Iterator[Any]:
         """Submit the jobs; wait for them and yield their results if the step waits."""
+        planned, found = self._sorted_out(planned)
+        for each in (*planned, *(job.planned for job in found)):
+            self._parts[_asset_key(each.asset)] += max(1, len(each.partitions))
+        while planned or found:
+            names = {each.name_in(self._place) for each in planned} | {job.name for job in found}
+            with self._cancelled_after(*INTERRUPTIONS, names=names):
+                for job in found:
+                    self._log_found(job)
+                fitting = self._wait_for_room(planned, patient=not found)
+                submitted = [*found, *self._submit(fitting)]
+            planned, found = _without(planned, {each.work for each in fitting}), []
+            if self._mode.blocking:
+                unfinished = {job.name for job in submitted}
+                with self._cancelled_after(BaseException, names=unfinished):
+                    yield from self._wait(submitted, unfinished)
+        if self._mode.blocking:
+            yield from self._conclude()
+
+    def _sorted_out(
+        self, planned: Sequence[PlannedJob]
+    ) -> tuple[list[PlannedJob], list[SubmittedJob]]:
+        """Return what is to be submitted, and the jobs of earlier runs to go on with."""
         listed: list[TrackedJob] = []
         if self._earlier.run_ids or self._options.overlap != "allow":
             listed = list_tracked(self._client, self._place)
         found = self._earlier.find(self._client, planned, listed, self._is_used_up)
-        taken = [job.planned for job in found]
-        planned = self._without_overlap([each for each in planned if each not in taken], listed)
-        if not planned and not found:
-            return
-        names = {each.name_in(self._place) for each in planned} | {job.name for job in found}
-        with self._cancelled_after(*INTERRUPTIONS, names=names):
-            for job in found:
-                self._log_found(job)
-            submitted = [*found, *self._submit(planned)]
-        if not self._mode.blocking:
-            return
-        unfinished = {job.name for job in submitted}
-        with self._cancelled_after(BaseException, names=unfinished):
-            yield from self._wait(submitted, unfinished)
-        yield from self._conclude()
+        left = _without(planned, {job.planned.work for job in found})
+        return self._without_overlap(left, listed), found
+
+    def _wait_for_room(self, planned: Sequence[PlannedJob], *, patient: bool) -> list[PlannedJob]:
+        """Return what may be submitted now; without other work wait until something may."""
+        said = False
+        while True:
+            fitting = self._limits.fitting(self._client, self._place, planned)
+            if fitting or not planned or not patient:
+                return fitting
+            if not said:
+                self._context.log.info(
+                    f"Waiting with {len(planned)} jobs: as many as max_in_flight allows are at"
+                    " work."
+                )
+                said = True
+            self._signs.show()
+            time.sleep(self._resource.poll_seconds)
 
     def _cancelled_after(
         self, *errors: type[BaseException], names: set[JobName]
@@ -215,9 +243,7 @@ class StepExecution:
 
     def _wait(self, submitted: Sequence[SubmittedJob], unfinished: set[JobName]) -> Iterator[Any]:
         """Yield the results of the jobs as they end; ``unfinished`` loses those that have."""
-        self._submitted = {job.key: job for job in submitted}
-        for job in submitted:
-            self._parts[_asset_key(job.identity.asset)] += max(1, len(job.planned.partitions))
+        self._submitted |= {job.key: job for job in submitted}
         streams = LogStreams(self._client, submitted, self._context.log.warning)
         gatherer = Gatherer(
             self._client,
@@ -366,6 +392,10 @@ class StepExecution:
         if not failed:
             self._recorded_elsewhere.append(key)
         yield from checks
+
+
+def _without(planned: Iterable[PlannedJob], work: Container[Work]) -> list[PlannedJob]:
+    return [each for each in planned if each.work not in work]
 
 
 def _asset_key(path: Sequence[str]) -> dg.AssetKey:

@@ -28,5 +28,7 @@ class StepOptions:
     """Whether the containers are asked to speak Dagster Pipes."""
     resource_key: str
     """Under which the ``SpcsJobResource`` is bound."""
+    max_in_flight: int | None = None
+    """Jobs of one asset that may be at work at once."""
     batch: bool = False
     """Whether a run over several partitions is one job."""

@@ -28,6 +28,7 @@ from dagster_spcs.sensor.decide import (
 from dagster_spcs.sensor.dropped import DroppedJobs
 from dagster_spcs.sensor.facts import FactFinder
 from dagster_spcs.sensor.follow_ups import FollowUps
+from dagster_spcs.sensor.housekeeping import drop_jobs, jobs_to_drop
 from dagster_spcs.sensor.listing import Listed, sort_listing
 from dagster_spcs.sensor.observed import ObservedJobs
 from dagster_spcs.sensor.recording import Recording
@@ -51,6 +52,7 @@ class TickOptions:
     max_seconds: float
     failure_runs: bool
     observed: ObservedJobs
+    drop_after: timedelta | None = None
 
 
 class Tick:
@@ -142,6 +144,7 @@ class Tick:
         facts += self._finder.of_unlisted(gone)
         decided = [(each, decide(each, self._now)) for each in facts]
         self._act(decided)
+        self._drop_finished(listed, opened)
         return self._result(listed, opened, decided)
 
     def _notes_on_set_up(self, resource: SpcsJobResource) -> Iterator[str]:
@@ -207,6 +210,15 @@ class Tick:
         self._gatherer.expect([each.job for each in over[: self._room]])
         for group in self._groups([*overdue, *over]):
             self._record_group(group)
+
+    def _drop_finished(self, listed: Listed, opened: Sequence[TrackedJob]) -> None:
+        drop_after = self._options.drop_after
+        if drop_after is None:
+            return
+        unsettled = {job.digest for job in opened}
+        jobs = jobs_to_drop(listed.jobs, unsettled, drop_after, self._now)
+        if jobs:
+            drop_jobs(self._client, jobs, self._log)
 
     @property
     def _room(self) -> int:

@@ -86,6 +86,8 @@ class JobRequest(_Model):
     """What the containers are told besides, where they speak Dagster Pipes; JSON values."""
     timeout: timedelta | None = None
     """From submission; a job past it is cancelled and reported as failed."""
+    start_timeout: timedelta | None = None
+    """From submission; a job that is still PENDING then is cancelled and reported as failed."""
 
     @field_validator("name")
     @classmethod
@@ -120,7 +122,7 @@ class JobRequest(_Model):
                 raise ValueError(f"the value of tag {name} is longer than 256 characters")
         return value
 
-    @field_validator("timeout")
+    @field_validator("timeout", "start_timeout")
     @classmethod
     def _positive(cls, value: timedelta | None) -> timedelta | None:
         if value is not None and value <= timedelta(0):
