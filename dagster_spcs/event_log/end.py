@@ -24,6 +24,8 @@ from dagster_spcs.spcs.unreadable import Unreadable, read_safely
 OwnEvent = dg.AssetMaterialization | dg.AssetObservation
 Event = OwnEvent | dg.AssetCheckEvaluation
 _CHECK_LOG_BYTES = 4_000
+_LAST_LINES = 10
+"""Lines of the log in the description of a failed check."""
 _NO_CHECKS = DeclaredChecks()
 
 
@@ -153,9 +155,17 @@ def verdict(report: JobReport) -> dg.AssetCheckEvaluation:
         check_name=keys.CHECK_NAME,
         passed=report.succeeded,
         severity=dg.AssetCheckSeverity.ERROR,
-        description=(f"Job {report.job.name} ended DONE" if report.succeeded else report.failure),
+        description=_verdict_text(report),
         metadata=metadata,
     )
+
+
+def _verdict_text(report: JobReport) -> str:
+    """Return the verdict; of a failure with the last lines, where people look first."""
+    if report.succeeded:
+        return f"Job {report.job.name} ended DONE"
+    lines = log_text.plain(report.log.lines[-_LAST_LINES:], _CHECK_LOG_BYTES)
+    return f"{report.failure}\n{lines}".rstrip()
 
 
 def unreported(

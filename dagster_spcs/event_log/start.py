@@ -13,8 +13,11 @@ from dagster_spcs.jobs.identity import JobIdentity
 from dagster_spcs.jobs.submission import SubmittedJob
 from dagster_spcs.jobs.tracked_job import JobKey, TrackedJob, gone
 from dagster_spcs.spcs.names import JobName
+from dagster_spcs.spcs.statements import get_service_logs, show_service_containers
 from dagster_spcs.spcs.unreadable import Unreadable, read_safely
+from dagster_spcs.spec import ServiceSpec
 
+_SHOWN_LINES = 100
 STATUS = "SUBMITTED"
 """The status of a job that was started; not one of Snowflake's."""
 
@@ -76,11 +79,21 @@ def start_event(
         asset_key=dg.AssetKey(list(identity.asset)),
         partition=identity.partition,
         description=(
-            f"{'Found' if job.adopted else 'Started'} job {job.name} on {job.planned.compute_pool}"
+            f"{'Found' if job.adopted else 'Started'} job {job.name} on"
+            f" {job.planned.compute_pool}; its log now: {_how_to_read_the_log(job)}"
         ),
         metadata=metadata,
         tags={keys.JOB_TAG: job.name.name, keys.STATUS_TAG: STATUS},
     )
+
+
+def _how_to_read_the_log(job: SubmittedJob) -> str:
+    """Return the statement to type: of the first container, as far as the request tells."""
+    spec = job.planned.request.spec
+    if not isinstance(spec, ServiceSpec):
+        return show_service_containers(job.name).text
+    first = spec.containers[0].name
+    return get_service_logs(job.name, instance=0, container=first, lines=_SHOWN_LINES).text
 
 
 def read_start(

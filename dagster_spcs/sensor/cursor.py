@@ -57,6 +57,8 @@ class Cursor(BaseModel):
     how long it has not changed."""
     retries: tuple[Retry, ...] = ()
     """Attempts that wait for their time."""
+    pending: dict[str, str] = {}
+    """Why jobs are PENDING that have been for long, by their names: each was told."""
     told: tuple[str, ...] = ()
     """What was wrong with the set-up at the last tick, and was told."""
 

@@ -12,6 +12,9 @@ from dagster_spcs.sensor.code_location import CodeLocation
 from dagster_spcs.sensor.follow_ups import FollowUps
 from dagster_spcs.spcs.status import JobStatus
 
+_MOST_NAMED = 5
+"""Jobs that a tick names."""
+
 
 class Recording:
     """The events of one tick.
@@ -39,6 +42,8 @@ class Recording:
         self.settled: set[JobKey] = set()
         self.count = 0
         """Jobs recorded."""
+        self.recorded: list[str] = []
+        """Asset, partition and status of each."""
 
     def record(self, report: JobReport, entry: Entry) -> None:
         """Add the events of a job that are not in the event log, and what follows.
@@ -66,13 +71,25 @@ class Recording:
             self.events.append(verdict(report))
             self.events += unreported(report, (), self._checks(report.job))
         self.settled.add(report.job.key)
-        self.count += bool(made)
+        if made:
+            self.count += 1
+            asset = "/".join(report.job.asset_key)
+            parts = (asset, report.job.partition, report.status_text)
+            self.recorded.append(" ".join(part for part in parts if part))
 
     def follow_up(self, job: TrackedJob, ends: Sequence[JobEnd]) -> None:
         """Request again what follows the recorded ends of a job, listed or gone."""
         for end in ends:
             self._follow_ups.add(recorded_report(job, end))
         self.settled.add(job.key)
+
+    def summary(self) -> str:
+        """Return what the tick recorded, for its page: names, as many as fit into a line."""
+        if not self.recorded:
+            return "No job ended"
+        shown = ", ".join(self.recorded[:_MOST_NAMED])
+        more = len(self.recorded) - _MOST_NAMED
+        return f"Recorded {self.count}: {shown}{f' and {more} more' if more > 0 else ''}"
 
     def repeat_checks(self, report: JobReport) -> None:
         """Add the checks of a job whose own event is in the event log already."""

@@ -31,6 +31,7 @@ from dagster_spcs.sensor.follow_ups import FollowUps
 from dagster_spcs.sensor.housekeeping import drop_jobs, jobs_to_drop
 from dagster_spcs.sensor.listing import Listed, sort_listing
 from dagster_spcs.sensor.observed import ObservedJobs
+from dagster_spcs.sensor.pending import PendingJobs
 from dagster_spcs.sensor.recording import Recording
 from dagster_spcs.sensor.run_liveness import RunLiveness
 from dagster_spcs.spcs import clocks
@@ -145,7 +146,9 @@ class Tick:
         decided = [(each, decide(each, self._now)) for each in facts]
         self._act(decided)
         self._drop_finished(listed, opened)
-        return self._result(listed, opened, decided)
+        pending = PendingJobs(self._client, self._cursor.pending, self._now)
+        self._recording.events += pending.look(listed.jobs)
+        return self._result(listed, opened, decided, pending)
 
     def _notes_on_set_up(self, resource: SpcsJobResource) -> Iterator[str]:
         """Yield what would otherwise be found out late, or never."""
@@ -326,6 +329,7 @@ class Tick:
         listed: Listed,
         opened: Sequence[TrackedJob],
         decided: Sequence[tuple[Facts, Decision]],
+        pending: PendingJobs,
     ) -> dg.SensorResult:
         requests, waiting = self._follow_ups.take(self._cursor.retries, self._recording.events)
         left = [
@@ -348,17 +352,19 @@ class Tick:
                 "dropped_since": min(left, default=None),
                 "silent_runs": self._liveness.silent,
                 "retries": tuple(waiting),
+                "pending": pending.reasons,
                 "told": self._set_up,
             }
         )
-        # The page shows a tick without run requests as skipped; the reason tells what it did.
-        count = self._recording.count
-        what = f"{count} jobs ended since the last tick" if count else "no job ended"
         in_flight = sum(not job.is_over for job in listed.jobs)
+        did = f"{self._recording.summary()}; {in_flight} in flight{pending.summary()}."
+        if requests:
+            self._log.info(did)
         return dg.SensorResult(
             asset_events=self._recording.events,
             run_requests=requests or None,
-            skip_reason=None if requests else f"{what}; {in_flight} in flight.",
+            # Dagster shows a tick without run requests as skipped, whatever else it did.
+            skip_reason=None if requests else did,
             cursor=cursor.model_dump_json(),
         )
 

@@ -27,7 +27,7 @@ from tests.integration.conftest import (
     script_asset,
     snowflake_resource,
 )
-from tests.support.emulators import POOL, SHELL, open_lab, until
+from tests.support.emulators import POOL, SHELL, new_name, open_lab, until
 from tests.support.events import is_end, is_start
 
 Locate = Callable[..., Location]
@@ -100,8 +100,8 @@ def test_drop_after_that_cannot_be_meant(value: object) -> None:
         build_spcs_polling_sensor(drop_after=value)
 
 
-def whole_node(script: str, **fields: object) -> JobRequest:
-    """Return a request whose one instance fills a node of the pool TINY."""
+def whole_node(pool: str, script: str, **fields: object) -> JobRequest:
+    """Return a request whose one instance fills a node of the pool."""
     amounts = {"cpu": "1", "memory": "1Gi"}
     main = Container(
         name="main",
@@ -110,23 +110,84 @@ def whole_node(script: str, **fields: object) -> JobRequest:
         resources={"requests": amounts, "limits": amounts},
     )
     spec = ServiceSpec(containers=[main])
-    return JobRequest(spec=spec, compute_pool="TINY", **fields)
+    return JobRequest(spec=spec, compute_pool=pool, **fields)
+
+
+@pytest.fixture
+def tiny_pool(emulator: Emulator) -> str:
+    """A pool of one node, the test's own."""
+    name = new_name("TINY")
+    with open_lab(emulator) as connection:
+        connection.cursor().execute(
+            f"CREATE COMPUTE POOL {name} MIN_NODES = 1 MAX_NODES = 1 INSTANCE_FAMILY = CPU_X64_XS"
+        )
+    return name
+
+
+def test_reason_why_a_job_is_pending(
+    locate: Locate,
+    emulator: Emulator,
+    client: SpcsClient,
+    clock: Clock,
+    schema: str,
+    tiny_pool: str,
+) -> None:
+    """Once on the asset's page, on each tick; nothing is asked about it twice."""
+    location = locate(
+        requested_asset("a", whole_node(tiny_pool, "sleep 60"), mode="deferred"),
+        requested_asset("b", whole_node(tiny_pool, "true"), mode="deferred"),
+    )
+    location.run("a")
+    [first] = client.list_jobs(database="LAB", schema=schema)
+    until(lambda: client.describe(first.name).status is JobStatus.RUNNING)
+    location.run("b")
+    assert skip_reason(location) == "No job ended; 2 in flight, 1 of them PENDING."
+    assert len(location.observations("b")) == 1
+
+    clock.pass_(minutes=3)
+    sent = len(emulator.statements)
+    for _ in range(3):
+        told = skip_reason(location)
+        assert told == "No job ended; 2 in flight, 1 of them PENDING (Waiting to start)."
+    asked = [each.text for each in emulator.statements[sent:]]
+    assert sum(text.startswith("SHOW SERVICE CONTAINERS") for text in asked) == 1
+    why, start = location.observations("b")
+    assert (why.description or "").endswith(": Waiting to start")
+    assert "SYSTEM$GET_SERVICE_LOGS" in (start.description or "")
+
+    client.cancel(first.name)
+    location.tick_until(lambda: location.materializations("b"))
+    assert len(location.materializations("b")) == 1
+
+
+def skip_reason(location: Location) -> str:
+    """What a tick says."""
+    return str(location.tick().skip_message)
+
+
+def test_what_a_tick_says_it_recorded(locate: Locate, client: SpcsClient, schema: str) -> None:
+    """Assets and statuses, as many as fit into a line."""
+    location = locate(*(script_asset(f"a{number}", f"exit {number}") for number in range(7)))
+    location.run(*(f"a{number}" for number in range(7)))
+    jobs = client.list_jobs(database="LAB", schema=schema)
+    assert len(list(client.wait([job.name for job in jobs], poll_seconds=0.02))) == 7
+    told = skip_reason(location)
+    assert told.startswith("Recorded 7: ")
+    assert told.endswith(" and 2 more; 0 in flight.")
+    assert told.count("FAILED") + told.count("DONE") == 5
 
 
 @pytest.mark.parametrize("mode", ["deferred", "blocking"])
 def test_job_that_never_starts(
-    locate: Locate, emulator: Emulator, client: SpcsClient, mode: str, schema: str
+    locate: Locate, client: SpcsClient, mode: str, schema: str, tiny_pool: str
 ) -> None:
     """It is cancelled when its time to start is up; the job that has the node is left alone."""
-    with open_lab(emulator) as connection:
-        connection.cursor().execute(
-            "CREATE COMPUTE POOL IF NOT EXISTS TINY MIN_NODES = 1 MAX_NODES = 1"
-            " INSTANCE_FAMILY = CPU_X64_XS"
-        )
     soon = timedelta(seconds=1)
     location = locate(
-        requested_asset("a", whole_node("true", start_timeout=soon), mode=mode),
-        requested_asset("b", whole_node("sleep 60", start_timeout=soon), mode="deferred"),
+        requested_asset("a", whole_node(tiny_pool, "true", start_timeout=soon), mode=mode),
+        requested_asset(
+            "b", whole_node(tiny_pool, "sleep 60", start_timeout=soon), mode="deferred"
+        ),
     )
     location.run("b")
     [first] = client.list_jobs(database="LAB", schema=schema)

@@ -160,7 +160,7 @@ def test_failure_becomes_an_observation(status: str) -> None:
     )
     assert not made.verdict.passed
     assert made.verdict.severity is dg.AssetCheckSeverity.ERROR
-    assert made.verdict.description == made.own.description
+    assert made.verdict.description == f"{made.own.description}\nhello"
     assert "hello" in str(made.verdict.metadata[keys.LOG].value)
 
 

@@ -73,7 +73,10 @@ def test_start_event() -> None:
         event = start_event(submitted(who, adopted=adopted), account="org-acct")
         assert event.asset_key == dg.AssetKey(["daily", "scores"])
         assert event.partition == "p"
-        assert event.description == f"{verb} job LAB.JOBS.JOB_A on POOL"
+        assert event.description == (
+            f"{verb} job LAB.JOBS.JOB_A on POOL; its log now:"
+            """ SELECT SYSTEM$GET_SERVICE_LOGS('"LAB"."JOBS".JOB_A', 0, 'main', 100)"""
+        )
         assert event.tags[keys.JOB_TAG] == "JOB_A"
         assert event.tags[keys.STATUS_TAG] == "SUBMITTED"
         assert event.metadata[keys.SUBMITTED] == dg.MetadataValue.timestamp(NOON)
