@@ -184,7 +184,9 @@ class SpcsJobResource(dg.ConfigurableResource[Any]):
                 " get_connection(); give it a dagster_snowflake.SnowflakeResource"
             )
         return SpcsClient(
-            SnowflakeSession(_with_timeout(self.snowflake).get_connection),
+            SnowflakeSession(
+                _with_timeout(self.snowflake).get_connection, target=_target(self.snowflake)
+            ),
             retry_timeout_seconds=retry_timeout_seconds,
             on_retry=on_retry,
         )
@@ -209,6 +211,15 @@ def bound_resource(resources: Any, resource_key: str) -> SpcsJobResource:
             " connection in it."
         )
     return found
+
+
+def _target(snowflake: Any) -> str | None:
+    """Return host and port that a Snowflake resource connects to, as far as it tells."""
+    given = getattr(snowflake, "additional_snowflake_connection_args", None)
+    extra = given if isinstance(given, dict) else {}
+    account = getattr(snowflake, "account", None)
+    host = extra.get("host") or (account and f"{account}.snowflakecomputing.com")
+    return f"{host}:{extra.get('port', 443)}" if host else None
 
 
 def _with_timeout(snowflake: Any) -> Any:

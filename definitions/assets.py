@@ -10,7 +10,7 @@ from dagster_snowflake import SnowflakeResource
 from dagster_spcs import Container, JobRequest, ServiceSpec, spcs_job_asset
 from definitions import settings, sql
 from definitions.automation import when_all_are_newer
-from definitions.charts import score_histogram, share_bars
+from definitions.charts import insights_picture
 
 GROUP = "reviews"
 
@@ -22,7 +22,7 @@ def _place(table: str) -> str:
 @dg.asset(
     group_name=GROUP,
     kinds={"snowflake"},
-    metadata={"dagster/relation_identifier": _place("REVIEWS")},
+    metadata={"dagster/table_name": _place("REVIEWS")},
 )
 def sample_reviews(snowflake: SnowflakeResource) -> dg.MaterializeResult[Any]:
     """Reviews that come with the example; rows already there are left alone."""
@@ -116,7 +116,7 @@ def sentiment_results(context: dg.AssetExecutionContext) -> JobRequest:
     group_name=GROUP,
     kinds={"snowflake", "sql"},
     automation_condition=when_all_are_newer("summarization_results", "sentiment_results"),
-    metadata={"dagster/relation_identifier": _place("REVIEW_INSIGHTS")},
+    metadata={"dagster/table_name": _place("REVIEW_INSIGHTS")},
 )
 def review_insights(snowflake: SnowflakeResource) -> dg.MaterializeResult[Any]:
     """What both jobs say together, a row a product."""
@@ -129,7 +129,6 @@ def review_insights(snowflake: SnowflakeResource) -> dg.MaterializeResult[Any]:
             "dagster/row_count": len(products),
             "reviews": sum(int(row[1]) for row in products),
             "mean_score": sum(scores) / len(scores) if scores else 0.0,
-            "score_distribution": dg.MetadataValue.md(score_histogram(scores)),
-            "sentiment_by_product": dg.MetadataValue.md(share_bars(products)),
+            "picture": insights_picture(scores, products),
         }
     )

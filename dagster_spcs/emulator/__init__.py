@@ -12,17 +12,26 @@ core but its statuses, so that a mistake in one is not cancelled by the same mis
 Read ``wire.routes`` first. Needs the extra ``dagster-spcs[emulator]``.
 """
 
-from dagster_spcs.emulator.account.account import Settings
-from dagster_spcs.emulator.account.faults import Fault, Faults
-from dagster_spcs.emulator.account.planted import PlantedJob
-from dagster_spcs.emulator.containers.images import UnreadableImage
-from dagster_spcs.emulator.wire.server import (
-    CONNECTION_NAME,
-    CannotListen,
-    DataFolderInUse,
-    Emulator,
-)
-from dagster_spcs.emulator.wire.statement_log import SentStatement
+try:
+    from dagster_spcs.emulator.account.account import Settings
+    from dagster_spcs.emulator.account.faults import Fault, Faults
+    from dagster_spcs.emulator.account.planted import PlantedJob
+    from dagster_spcs.emulator.containers.images import UnreadableImage
+    from dagster_spcs.emulator.wire.server import (
+        CONNECTION_NAME,
+        CannotListen,
+        DataFolderInUse,
+        Emulator,
+    )
+    from dagster_spcs.emulator.wire.statement_log import SentStatement
+except ModuleNotFoundError as error:
+    if (error.name or "").startswith("dagster_spcs"):
+        raise
+    raise ModuleNotFoundError(
+        f"The emulator needs {error.name}, which is not installed:"
+        " pip install 'dagster-spcs[emulator]'",
+        name=error.name,
+    ) from error
 
 __all__ = [
     "CONNECTION_NAME",

@@ -1,6 +1,7 @@
 """``dagster-spcs emulator``: serve until interrupted."""
 
 import argparse
+import difflib
 import logging
 import signal
 import socket
@@ -74,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the emulator and return the exit code."""
-    options = _parser().parse_args(arguments)
+    options = _options(arguments)
     quiet()
     emulator = Emulator(
         host=options.host,
@@ -107,6 +108,18 @@ def main(arguments: list[str] | None = None) -> int:
         emulator.stop()
         options.connections_file.unlink(missing_ok=True)
     return 0
+
+
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    """Return the options; one that there is not is answered with the one that was meant."""
+    parser = _parser()
+    options, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        known = [name for action in parser._actions for name in action.option_strings]
+        close = difflib.get_close_matches(unknown[0].partition("=")[0], known, n=1)
+        hint = f"; write {close[0]}" if close else ""
+        parser.error(f"there is no option {unknown[0]!r}{hint}")
+    return options
 
 
 def _leads_somewhere(file: Path) -> bool:

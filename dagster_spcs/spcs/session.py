@@ -4,6 +4,7 @@
 is imported only where a connection is really opened, because the connector is costly to import.
 """
 
+import ipaddress
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
@@ -89,10 +90,15 @@ class SnowflakeSession:
     """A session over connections that ``connect`` opens; opened at first use, and again when lost.
 
     Safe to use from several threads: each statement has a cursor of its own.
+
+    Args:
+        connect: opens a connection.
+        target: host and port that it leads to, where they are known, for errors.
     """
 
-    def __init__(self, connect: Connect) -> None:
+    def __init__(self, connect: Connect, target: str | None = None) -> None:
         self._connect = connect
+        self._target = target
         self._lock = threading.Lock()
         self._stack: ExitStack | None = None
         self._connection: SnowflakeConnection | None = None
@@ -116,7 +122,7 @@ class SnowflakeSession:
                 ]
                 return [{name: row[place] for place, name in kept} for row in cursor]
         except (vendor.Error, OSError) as error:
-            translated = translate(error, statement.shown or statement.text)
+            translated = self._translate(error, statement.shown or statement.text)
             if isinstance(translated, errors.Retryable):
                 self._forget(connection)
             raise translated from error
@@ -138,9 +144,18 @@ class SnowflakeSession:
                 try:
                     self._connection = stack.enter_context(self._connect())
                 except (vendor.Error, OSError) as error:
-                    raise translate(error) from error
+                    raise self._translate(error) from error
                 self._stack = stack
             return self._connection
+
+    def _translate(self, error: BaseException, statement: str = "") -> errors.SpcsError:
+        translated = translate(error, statement)
+        if self._target is None or not isinstance(translated, errors.ConnectionFailed):
+            return translated
+        text = f"{translated} Tried {self._target}."
+        if _is_loopback(self._target):
+            text += " If that is the emulator, is it started? (dagster-spcs emulator)"
+        return errors.ConnectionFailed(text)
 
     def _forget(self, connection: SnowflakeConnection) -> None:
         with self._lock:
@@ -153,3 +168,13 @@ class SnowflakeSession:
             except (vendor.Error, OSError):
                 # It is closed because it is broken; that it says so once more is no news.
                 return
+
+
+def _is_loopback(target: str) -> bool:
+    host = target.rpartition(":")[0] or target
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False  # a name

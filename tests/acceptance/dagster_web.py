@@ -223,7 +223,7 @@ def dagster_dev(
     **env: str,
 ) -> Iterator[DagsterWeb]:
     """Run ``dagster dev`` and give its webserver once the code location is loaded."""
-    home.mkdir()
+    home.mkdir(exist_ok=True)
     (home / "dagster.yaml").write_text("telemetry:\n  enabled: false\nnux:\n  enabled: false\n")
     port = free_port()
     arguments = [local.tool("dagster"), "dev", *target, "-p", str(port)]

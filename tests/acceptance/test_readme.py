@@ -64,6 +64,16 @@ def test_five_minutes_work_as_written(tmp_path: Path, monkeypatch: pytest.Monkey
             run = web.launch("__ASSET_JOB", ["greeting"])
             assert web.run_finished(run) == "SUCCESS"
             [recorded] = web.materialized("greeting", 1)
+    # The database is there when the emulator is started again, and so is everything else.
+    connections.unlink(missing_ok=True)
+    with local.process([local.tool(words[0]), *words[1:]], {}, emulator_log):
+        wait_for("the connections file", connections.exists, emulator_log)
+        with dagster_dev(
+            tmp_path / "home", tmp_path / "dev.log", target=serve[2:], location=serve[3]
+        ) as web:
+            run = web.launch("__ASSET_JOB", ["greeting"])
+            assert web.run_finished(run) == "SUCCESS"
+            assert len(web.materialized("greeting", 2)) == 2
     shown = {entry["label"]: entry for entry in recorded["metadataEntries"]}
     assert "Hello from DAGSTER_GREETING_" in shown["dagster_spcs/log"]["mdStr"]
 

@@ -52,3 +52,63 @@ def test_connections_file_that_leads_nowhere_is_replaced(tmp_path: Path, text: s
             assert "password" in file.read_text()
         finally:
             process.terminate()
+
+
+def command(*words: str) -> "subprocess.CompletedProcess[str]":
+    """Run the command to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "dagster_spcs", *words], capture_output=True, text=True, timeout=60
+    )
+
+
+def test_version_and_help() -> None:
+    """What it is, what it can do, and how that is written."""
+    assert command("--version").stdout.startswith("dagster-spcs ")
+    shown = command("--help").stdout
+    assert "serve an embedded Snowflake account" in shown
+    assert "dagster-spcs emulator --image" in shown
+    alone = command()
+    assert (alone.returncode, alone.stdout) == (2, "")
+    assert "COMMAND" in alone.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["emulatr"], "'emulatr'"),
+        (["--versoin"], "usage: dagster-spcs"),
+        (["emulator", "--prt", "3"], "there is no option '--prt'; write --port"),
+        (["emulator", "--data_dir=x"], "write --data-dir"),
+        (["emulator", "--imges", "a=b"], "write --image"),
+        (["emulator", "--compute-pols", "A=1"], "write --compute-pool"),
+        (["emulator", "--hots", "x"], "write --host"),
+        (["emulator", "--connection-file", "x"], "write --connections-file"),
+        (["emulator", "--port", "x"], "invalid int value: 'x'"),
+        (["emulator", "--compute-pool", "A"], "'A' is not NAME=NODES"),
+        (["emulator", "--image", "a=nowhere"], "is not REF=FOLDER with a folder that exists"),
+    ],
+)
+def test_typo(words: list[str], told: str) -> None:
+    """The error names what was typed and what was meant."""
+    done = command(*words)
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("missing", ["fakesnow", "uvicorn", "duckdb"])
+def test_extra_that_is_not_installed(missing: str) -> None:
+    """The error names what to install, not a module of ours."""
+    program = f"import sys; sys.modules[{missing!r}] = None; "
+    for rest in ("import dagster_spcs.emulator", "import dagster_spcs.emulator.pytest_plugin"):
+        done = subprocess.run(
+            [sys.executable, "-c", program + rest], capture_output=True, text=True, timeout=60
+        )
+        assert "pip install 'dagster-spcs[emulator]'" in done.stderr
+    run = "from dagster_spcs.__main__ import main; sys.exit(main(['emulator']))"
+    done = subprocess.run(
+        [sys.executable, "-c", program + run], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 1
+    assert "pip install 'dagster-spcs[emulator]'" in done.stderr
+    assert "Traceback" not in done.stderr

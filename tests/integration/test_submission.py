@@ -339,6 +339,40 @@ def test_login_that_fails_is_told_by_class(
         impatient.list_jobs(database="LAB", schema=schema)
 
 
+@pytest.mark.parametrize(
+    ("connection", "told"),
+    [
+        (
+            {"host": "127.0.0.1", "port": 9, "protocol": "http"},
+            "Tried 127.0.0.1:9. If that is the emulator, is it started?",
+        ),
+        ({"host": "192.0.2.1.invalid"}, "Tried 192.0.2.1.invalid:443."),
+        ({}, r"Tried [a-z]+\.snowflakecomputing\.com:443\."),
+    ],
+    ids=["emulator", "host", "account"],
+)
+def test_connection_that_fails_names_host_and_port(
+    emulator: Emulator, schema: str, connection: dict[str, Any], told: str
+) -> None:
+    """What was tried, and what to start; no secret."""
+    broken = SpcsJobResource(
+        snowflake=snowflake_resource(
+            emulator,
+            schema,
+            account="nowhere",
+            login_timeout=1,
+            additional_snowflake_connection_args=connection,
+        )
+    )
+    with (
+        broken.get_client(retry_timeout_seconds=0) as client,
+        pytest.raises(ConnectionFailed, match=told) as caught,
+    ):
+        client.list_jobs(database="LAB", schema=schema)
+    assert emulator.password not in str(caught.value)
+    assert ("dagster-spcs emulator" in str(caught.value)) == ("port" in connection)
+
+
 def test_error_of_a_statement_carries_number_and_query_id(client: SpcsClient, schema: str) -> None:
     """A refused statement arrives with what a user needs to look it up."""
     with pytest.raises(StatementError) as caught:
