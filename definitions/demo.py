@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING, Any
 from definitions import settings
 from definitions.interruption import (
     Interrupted,
+    announce,
+    call_undisturbed,
     end_if_interrupted,
     interrupted_by,
     interruptible,
-    note_interruption,
     undisturbed,
 )
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from dagster_spcs import JobRecord, SpcsClient
     from dagster_spcs.emulator import Emulator
     from definitions.sql import Warehouse
+    from definitions.view import Row
 
 JOB_ASSETS = ("summarization_results", "sentiment_results")
 ASSETS = (*JOB_ASSETS, "review_insights")
@@ -40,13 +42,18 @@ _PATIENCE_SECONDS = 240.0
 _LOOK_SECONDS = 0.5
 _POLL_SECONDS = "3"
 _QUIET = {"loggers": {"console": {"config": {"log_level": "WARNING"}}}}
-# Runs start at once instead of waiting in a queue that is looked at every five seconds.
+_ANNOUNCEMENT = "Interrupted: ending the jobs, the Dagster daemon and the emulator …"
+# Runs start at once instead of waiting in a queue that is looked at every five seconds. What steps
+# print is not captured: Dagster's capture starts processes that answer Ctrl-C with a traceback.
 _INSTANCE = """
 telemetry:
   enabled: false
 run_coordinator:
   module: dagster.core.run_coordinator
   class: DefaultRunCoordinator
+compute_logs:
+  module: dagster.core.storage.noop_compute_log_manager
+  class: NoOpComputeLogManager
 """
 
 
@@ -56,14 +63,16 @@ class DemoFailed(Exception):
 
 def main() -> int:
     """Run the demo and return the exit code."""
+    cancelled: list[str] = []
     try:
         with (
-            interruptible(),
+            interruptible(_ANNOUNCEMENT),
             tempfile.TemporaryDirectory(prefix="dagster-spcs-demo-") as folder,
         ):
-            return Demo(Path(folder)).run()
+            return Demo(Path(folder), cancelled).run()
     except Interrupted:
-        print("\nInterrupted; everything that was started has been ended.", file=sys.stderr)
+        announce()
+        print(f"Ended. Cancelled jobs: {', '.join(cancelled) or 'none'}.", file=sys.stderr)
         return 128 + (interrupted_by() or signal.SIGINT)
     except DemoFailed as failure:
         print(f"\nThe demo failed: {failure}", file=sys.stderr)
@@ -79,12 +88,17 @@ class Submission:
 
 
 class Demo:
-    """One demonstration in a folder of its own."""
+    """One demonstration in a folder of its own.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: an empty one.
+        cancelled: gets the assets whose jobs an interruption cancelled.
+    """
+
+    def __init__(self, folder: Path, cancelled: list[str]) -> None:
         self._folder = folder
+        self._cancelled = cancelled
         self._log = folder / "daemon.log"
-        self._view = View()
 
     def run(self) -> int:
         """Go from nothing to the summary."""
@@ -96,30 +110,29 @@ class Demo:
         (home / "dagster.yaml").write_text(_INSTANCE)
         with undisturbed():
             from definitions import local
+            from definitions.view import View
         end_if_interrupted()
+        self._view = View(sys.stdout)
         with local.emulator(self._folder, keep_data=False) as emulator:
-            self._view.say(f"Emulator on {emulator.host}:{emulator.port}.")
+            self._say(f"Emulator on {emulator.host}:{emulator.port}.")
             with self._daemon():
-                self._view.say("Dagster daemon started; loading definitions …")
+                self._say("Dagster daemon started; loading definitions …")
                 with undisturbed():
                     # Imported now that the emulator has written its connection file.
                     import dagster as dg
 
-                    from dagster_spcs import SpcsClient
-                    from dagster_spcs.spcs.session import SnowflakeSession
                     from definitions.definitions import defs
                     from definitions.sql import Warehouse
                 end_if_interrupted()
 
                 with dg.DagsterInstance.get() as instance:
                     self._load_reviews(defs, instance)
-                    submission = self._submit(defs, instance)
-                    with _connection(emulator) as connection:
-                        client = SpcsClient(SnowflakeSession(lambda: nullcontext(connection)))
+                    with self._cancelling(emulator), _client(emulator) as client:
+                        submission = self._submit(defs, instance)
                         self._watch(client, instance)
-                        self._settle(instance)
-                        warehouse = Warehouse(connection)
-                        return self._summarize(warehouse, instance, submission)
+                    self._settle(instance)
+                    with _connection(emulator) as connection:
+                        return self._summarize(Warehouse(connection), instance, submission)
 
     @contextmanager
     def _daemon(self) -> Iterator[None]:
@@ -129,6 +142,19 @@ class Demo:
         with local.process(arguments, {}, self._log) as daemon:
             self._process = daemon
             yield
+
+    @contextmanager
+    def _cancelling(self, emulator: "Emulator") -> Iterator[None]:
+        try:
+            yield
+        except Interrupted:
+            announce()
+            self._cancelled += _cancel_jobs(emulator)
+            raise
+
+    def _say(self, text: str) -> None:
+        end_if_interrupted()
+        self._view.say(text)
 
     def _load_reviews(self, defs: "dg.Definitions", instance: "dg.DagsterInstance") -> None:
         result = _execute(
@@ -141,7 +167,7 @@ class Demo:
         count = result.asset_materializations_for_node("sample_reviews")[0].metadata[
             "dagster/row_count"
         ]
-        self._view.say(f"{count.value} reviews loaded.")
+        self._say(f"{count.value} reviews loaded.")
 
     def _submit(self, defs: "dg.Definitions", instance: "dg.DagsterInstance") -> Submission:
         begun = time.monotonic()
@@ -149,28 +175,30 @@ class Demo:
         if not result.success:
             raise DemoFailed("the run that submits both jobs failed (see its log above)")
         submission = Submission(time.monotonic() - begun, result.run_id)
-        self._view.say(f"Run {submission.run_id[:8]} submitted both jobs and ended.")
+        self._say(f"Run {submission.run_id[:8]} submitted both jobs and ended.")
         return submission
 
     def _watch(self, client: "SpcsClient", instance: "dg.DagsterInstance") -> None:
         until = time.monotonic() + _PATIENCE_SECONDS
-        while True:
-            jobs = _jobs(client)
-            counts = {asset: _materializations(instance, asset) for asset in ASSETS}
-            self._view.show(client, jobs, counts)
-            if all(counts.values()):
-                return
-            for asset, job in jobs.items():
-                if job.status.is_final and not job.status.is_success:
-                    raise DemoFailed(f"job {job.name} of {asset} ended {job.status.value}")
-            if self._process.poll() is not None:
-                raise DemoFailed(f"the Dagster daemon ended; its log:\n{self._tail()}")
-            if time.monotonic() > until:
-                raise DemoFailed(
-                    f"not all assets were materialized within {_PATIENCE_SECONDS:g} s;"
-                    f" the daemon's log:\n{self._tail()}"
-                )
-            time.sleep(_LOOK_SECONDS)
+        with self._view.watching() as show:
+            while True:
+                jobs = _jobs(client)
+                counts = {asset: _materializations(instance, asset) for asset in ASSETS}
+                end_if_interrupted()
+                show([_row(client, asset, jobs.get(asset), counts[asset]) for asset in ASSETS])
+                if all(counts.values()):
+                    return
+                for asset, job in jobs.items():
+                    if job.status.is_final and not job.status.is_success:
+                        raise DemoFailed(f"job {job.name} of {asset} ended {job.status.value}")
+                if self._process.poll() is not None:
+                    raise DemoFailed(f"the Dagster daemon ended; its log:\n{self._tail()}")
+                if time.monotonic() > until:
+                    raise DemoFailed(
+                        f"not all assets were materialized within {_PATIENCE_SECONDS:g} s;"
+                        f" the daemon's log:\n{self._tail()}"
+                    )
+                time.sleep(_LOOK_SECONDS)
 
     def _settle(self, instance: "dg.DagsterInstance") -> None:
         """Let the sensor look once more, so that something recorded twice would show."""
@@ -197,74 +225,42 @@ class Demo:
         from definitions import sql
 
         recorded = {asset: _metadata(instance, asset) for asset in JOB_ASSETS}
-        print("\nSummary")
-        print(
-            f"  {'job':<50} {'status':<7} {'queued':>8} {'running':>8} {'rows':>5} {'log lines':>9}"
-        )
+        write = self._view.write
+        write("\nSummary")
         for facts in recorded.values():
-            print(
-                f"  {facts[keys.JOB_NAME].rpartition('.')[2]:<50} {facts[keys.STATUS]:<7}"
-                f" {facts[keys.SECONDS_QUEUED]:>7.1f}s {facts[keys.SECONDS_RUNNING]:>7.1f}s"
-                f" {facts[keys.ROW_COUNT]:>5} {facts[keys.LOG_LINES]:>9}"
+            write(f"  {facts[keys.JOB_NAME].rpartition('.')[2]}")
+            write(
+                f"    {facts[keys.STATUS]}, {facts[keys.SECONDS_QUEUED]:.1f} s queued,"
+                f" {facts[keys.SECONDS_RUNNING]:.1f} s running, {facts[keys.ROW_COUNT]} rows,"
+                f" {facts[keys.LOG_LINES]} log lines"
             )
         alone = sum(facts[keys.SECONDS_RUNNING] for facts in recorded.values())
         together = max(facts[keys.COMPLETED] for facts in recorded.values()) - min(
             facts[keys.STARTED] for facts in recorded.values()
         )
-        print(f"\n  One run submitted both jobs in {submission.seconds:.2f} s and was over.")
-        print(f"  Both jobs together took {together:.1f} s; one after the other {alone:.1f} s.")
-        print("\n  Some joined rows (product, reviews, positive, neutral, negative, mean score):")
-        for row in warehouse.rows(sql.READ_INSIGHTS)[:4]:
-            counted = " ".join(f"{int(count):>4}" for count in row[1:5])
-            print(f"    {row[0]:<28} {counted} {row[5]:>7.3f}")
+        write(f"\n  One run submitted both jobs in {submission.seconds:.2f} s and was over.")
+        write(f"  Both jobs together took {together:.1f} s; one after the other {alone:.1f} s.")
+        write("\n  Some joined rows: product, reviews, positive, neutral, negative, mean score")
+        self._view.columns(
+            [
+                [f"    {row[0]}", *(str(int(count)) for count in row[1:5]), f"{row[5]:.3f}"]
+                for row in warehouse.rows(sql.READ_INSIGHTS)[:4]
+            ]
+        )
         counts = {asset: _materializations(instance, asset) for asset in ASSETS}
-        print("\n  Materializations: " + ", ".join(f"{key} {n}" for key, n in counts.items()))
+        write("\n  Materializations: " + ", ".join(f"{key} {n}" for key, n in counts.items()))
         if set(counts.values()) != {1}:
             raise DemoFailed("each asset should have exactly one materialization")
         return 0
 
 
-class View:
-    """Progress: rewritten in place on a terminal, else a line where something changed."""
+def _row(client: "SpcsClient", asset: str, job: "JobRecord | None", materializations: int) -> "Row":
+    from definitions.view import Row
 
-    def __init__(self) -> None:
-        self._begun = time.monotonic()
-        self._drawn = 0
-        self._last: dict[str, str] = {}
-
-    def say(self, text: str) -> None:
-        """Print one line that stays."""
-        end_if_interrupted()
-        self._drawn = 0
-        print(f"[{time.monotonic() - self._begun:6.1f} s] {text}", flush=True)
-
-    def show(
-        self, client: "SpcsClient", jobs: dict[str, "JobRecord"], counts: dict[str, int]
-    ) -> None:
-        """Show each asset's job, status, seconds and last log line."""
-        end_if_interrupted()
-        lines = []
-        for asset in ASSETS:
-            job = jobs.get(asset)
-            recorded = "materialized" if counts[asset] else "waiting"
-            if job is None:
-                status, detail = recorded, ""
-            else:
-                status = job.status.value + (", materialized" if counts[asset] else "")
-                detail = f"{_seconds(job):5.1f} s  {_last_line(client, job)}"
-            lines.append((asset, f"  {asset:<22} {status:<20}", detail))
-        if sys.stdout.isatty():
-            if self._drawn:
-                print(f"\x1b[{self._drawn}A", end="")
-            for _, head, detail in lines:
-                print(f"\x1b[2K{head} {detail[:90]}")
-            self._drawn = len(lines)
-            sys.stdout.flush()
-            return
-        for asset, head, detail in lines:
-            if self._last.get(asset) != head:
-                self._last[asset] = head
-                print(f"[{time.monotonic() - self._begun:6.1f} s]{head} {detail}", flush=True)
+    if job is None:
+        return Row(asset, "materialized" if materializations else "waiting")
+    status = "materialized" if materializations else job.status.value
+    return Row(asset, status, _seconds(job), _last_line(client, job))
 
 
 def _seconds(job: "JobRecord") -> float:
@@ -287,16 +283,11 @@ def _last_line(client: "SpcsClient", job: "JobRecord") -> str:
 def _execute(
     job: "dg.JobDefinition", instance: "dg.DagsterInstance", **options: Any
 ) -> "dg.ExecuteInProcessResult":
-    import dagster as dg
-
-    try:
-        return job.execute_in_process(
+    return call_undisturbed(
+        lambda: job.execute_in_process(
             instance=instance, run_config=_QUIET, raise_on_error=False, **options
         )
-    except dg.DagsterExecutionInterruptedError:
-        # Dagster has handlers of its own while a run executes.
-        note_interruption()
-        raise Interrupted from None
+    )
 
 
 def _key(asset: str) -> "dg.AssetKey":
@@ -316,6 +307,28 @@ def _connection(emulator: "Emulator") -> "closing[SnowflakeConnection]":
             warehouse=settings.WAREHOUSE,
         )
     )
+
+
+def _client(emulator: "Emulator") -> "SpcsClient":
+    from dagster_spcs import SpcsClient
+    from dagster_spcs.spcs.session import SnowflakeSession
+
+    return SpcsClient(SnowflakeSession(lambda: _connection(emulator)))
+
+
+def _cancel_jobs(emulator: "Emulator") -> list[str]:
+    """Cancel the jobs at work and return their assets."""
+    from dagster_spcs import SpcsError
+
+    try:
+        with _client(emulator) as client:
+            at_work = {
+                job.name: asset for asset, job in _jobs(client).items() if not job.status.is_final
+            }
+            refused = client.cancel_many(sorted(at_work))
+    except SpcsError:  # the emulator ends them anyway
+        return []
+    return [asset for name, asset in at_work.items() if name not in refused]
 
 
 def _jobs(client: "SpcsClient") -> dict[str, "JobRecord"]:

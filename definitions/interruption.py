@@ -4,10 +4,15 @@ Light on purpose, so that it is in place before anything heavy is imported.
 """
 
 import logging
+import os
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 class Interrupted(BaseException):
@@ -16,21 +21,28 @@ class Interrupted(BaseException):
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _AGAIN_SECONDS = 0.02
+_STDERR = 2
 _received: list[int] = []
 _held: list[None] = []
+_announcements: list[str] = []
 
 
 @contextmanager
-def interruptible() -> Iterator[None]:
+def interruptible(announcement: str = "") -> Iterator[None]:
     """Turn the first signal into ``Interrupted``; later ones do not stop the clean-up.
 
-    Other libraries put handlers of their own around their work and raise errors of their own;
-    ``interrupted_by`` tells whether a signal was behind one.
+    Args:
+        announcement: what the interruption does. It is printed at once while signals are held
+            back; else ``announce`` prints it.
     """
+    if announcement:
+        _announcements.append(announcement)
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         _received.append(number)
         _ignore()
+        if _held:
+            announce()
         end(number, frame)
 
     def end(_: int, frame: FrameType | None) -> None:
@@ -89,12 +101,28 @@ def end_if_interrupted() -> None:
         raise Interrupted
 
 
-def note_interruption() -> None:
-    """Remember that somebody else's handler took the signal."""
-    _received.append(signal.SIGINT)
-    _ignore()
+def call_undisturbed(work: Callable[[], T]) -> T:
+    """Return what ``work`` returns; a signal that comes meanwhile counts after that.
+
+    It runs on another thread. On the main thread Dagster replaces the signal handlers while it
+    executes a run: a signal then gets lost, or becomes a failure with a long traceback.
+    """
+    try:
+        with undisturbed(), ThreadPoolExecutor(1) as pool:
+            return pool.submit(work).result()
+    finally:
+        end_if_interrupted()
+
+
+def announce() -> None:
+    """Print what the interruption does, unless it was printed."""
+    while _announcements:
+        # Not with print(): the signal may have come in the middle of one.
+        with suppress(OSError):
+            os.write(_STDERR, f"\n{_announcements.pop()}\n".encode())
 
 
 def _ignore() -> None:
+    # A function, not SIG_IGN: that one a process started later would inherit, and not end by TERM.
     for each in _SIGNALS:
-        signal.signal(each, signal.SIG_IGN)
+        signal.signal(each, lambda *_: None)

@@ -1,0 +1,1 @@
+"""The example's own modules, without emulator and Dagster processes."""
