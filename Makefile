@@ -2,9 +2,10 @@ PORT ?= 3000
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+CONNECTOR_5 := .venv-connector-5
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test benchmark lint check fix clean
+.PHONY: help demo dev test test-connector-5 benchmark lint check fix clean
 
 help: ## List the tasks
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -26,6 +27,18 @@ dev: $(INSTALLED) ## Emulator and Dagster's UI on port 3000 (PORT=n changes it)
 test: $(INSTALLED) ## Run every test
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
+test-connector-5: $(CONNECTOR_5)/.installed ## What speaks to the account, with version 5 of the connector
+	$(CONNECTOR_5)/bin/python -m pytest -q -p no:cacheprovider -n auto --dist loadfile \
+	  tests/unit/test_session.py tests/emulator tests/contract tests/integration/test_blocking.py \
+	  tests/integration/test_deferred.py tests/integration/test_pipes.py
+
+# The tested set, but for the connector; Snowpark, which only tests use, asks for version 4.
+$(CONNECTOR_5)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv --clear $(CONNECTOR_5)
+	$(CONNECTOR_5)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[emulator,example,dev]'
+	$(CONNECTOR_5)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps 'snowflake-connector-python==5.2.0'
+	touch $@
+
 benchmark: $(INSTALLED) ## Measure what is promised in numbers (ARGS="tick --quick")
 	$(BIN)/python -m benchmarks $(ARGS)
 
@@ -43,4 +56,4 @@ fix: $(INSTALLED) ## Format and mend what the linter can
 	$(BIN)/ruff check --fix .
 
 clean: ## Remove what the tasks made
-	rm -rf .venv .dagster .spcs-emulator test-artifacts
+	rm -rf .venv $(CONNECTOR_5) .dagster .spcs-emulator test-artifacts

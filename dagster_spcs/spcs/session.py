@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from typing import Any
 
-from snowflake.connector import SnowflakeConnection, errorcode
+from snowflake.connector import SnowflakeConnection
 from snowflake.connector import errors as vendor
 
 from dagster_spcs import errors
@@ -49,13 +49,16 @@ _CREDENTIALS = frozenset(
         390422,  # network policy forbids this address
     }
 )
+_CONNECTION_IS_CLOSED = 250002
 # The connector's own numbers (no answer came from the account) are 25xxxx.
 _CONNECTOR_NUMBERS = range(250_000, 260_000)
+# Connector 5 raises no such class, and warns whoever asks its module for it.
+_FORBIDDEN: type[vendor.Error] | tuple[()] = vars(vendor).get("ForbiddenError", ())
 
 
 def translate(error: BaseException, statement: str = "") -> errors.SpcsError:
     """Return this library's error for one of the connector's, by number and class."""
-    if isinstance(error, vendor.ForbiddenError):
+    if isinstance(error, _FORBIDDEN):
         return errors.AuthenticationFailed(_with_next_step(error, "Check account and role."))
     if not isinstance(error, vendor.Error):
         return errors.ConnectionFailed(f"the connection broke: {type(error).__name__}: {error}")
@@ -64,11 +67,9 @@ def translate(error: BaseException, statement: str = "") -> errors.SpcsError:
         return errors.AuthenticationFailed(
             _with_next_step(error, "Check user, password or key of the Snowflake resource.")
         )
-    if number in _SESSION_ENDED or number == errorcode.ER_CONNECTION_IS_CLOSED:
+    if number in _SESSION_ENDED or number == _CONNECTION_IS_CLOSED:
         return errors.SessionExpired(_with_next_step(error, "Connect again."))
-    if number in _CONNECTOR_NUMBERS or isinstance(
-        error, vendor.OperationalError | vendor.InterfaceError
-    ):
+    if number in _CONNECTOR_NUMBERS or not _is_an_answer(error):
         return errors.ConnectionFailed(
             _with_next_step(error, "Check the account's name, the host and your network.")
         )
@@ -79,6 +80,17 @@ def translate(error: BaseException, statement: str = "") -> errors.SpcsError:
         sqlstate=error.sqlstate,
         query_id=error.sfqid,
         statement=statement,
+    )
+
+
+def _is_an_answer(error: vendor.Error) -> bool:
+    """Whether the account said this, and not the connector, a proxy or nobody.
+
+    For a page of HTTP instead of an answer, connector 4 has classes beside ``DatabaseError``, and
+    connector 5 raises ``InternalError``.
+    """
+    return isinstance(error, vendor.DatabaseError) and not isinstance(
+        error, vendor.OperationalError | vendor.InternalError
     )
 
 

@@ -326,7 +326,8 @@ def test_the_documented_connection_code(lab: Lab, name: str) -> None:
     )
     spec = spec_of(container(program, image=PYTHON))
     lab.rows(execute_job(spec, name, "QUERY_WAREHOUSE = WH"))
-    assert lab.log(name) == [f"{name} ACCOUNTADMIN WH LAB PUBLIC"]
+    # Connector 5 warns of a default of its own besides.
+    assert f"{name} ACCOUNTADMIN WH LAB PUBLIC" in lab.log(name)
     assert lab.value("SELECT N FROM FROM_INSIDE") == 42
 
 
@@ -339,4 +340,4 @@ def test_a_mounted_connection(lab: Lab) -> None:
     )
     token = {"mountConnectionConfig": True}
     name = lab.run(program, image=PYTHON, sessionTokenConfig=token)
-    assert lab.log(name)[-1] == name
+    assert name in lab.log(name)

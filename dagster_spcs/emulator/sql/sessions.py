@@ -18,6 +18,7 @@ class Session:
     user: str
     role: str
     warehouse: str | None
+    id: int = field(default_factory=lambda: secrets.randbits(48))
     token: str = field(default_factory=lambda: secrets.token_urlsafe(32))
     master_token: str = field(default_factory=lambda: secrets.token_urlsafe(32))
     last_query_id: str = ""

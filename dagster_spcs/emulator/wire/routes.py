@@ -9,6 +9,7 @@ import gzip
 import hmac
 import json
 import logging
+import re
 import secrets
 import uuid
 from collections import deque
@@ -48,10 +49,16 @@ _IN_PROGRESS = "333333"
 _IN_PROGRESS_ASYNC = "333334"
 _CANNOT_READ = ("001003", "009999", "261000")
 """How fakesnow answers what it cannot parse, or has not implemented."""
+_NUMBER_AND_STATE = re.compile(r"\A\d{6} \(\w+\): ")
+"""What the connector puts before a message; fakesnow sends it along."""
+_SELECT = 0x1000
+"""The type of a statement that answers rows; connector 5 counts them by it."""
 _SERVER_VERSION = "9.40.0"
 _KEPT_STATEMENTS = 100_000
 _LARGE = 100_000
 """Bytes of an answer that is not kept for a client that may have lost it."""
+_UPLOAD_HEADERS = "host;x-goog-if-generation-match;x-goog-meta-sfc-digest"
+"""Headers that connector 5 sends with a file, if the address says that they are signed."""
 
 
 class _Refused(Exception):
@@ -90,6 +97,8 @@ class Wire:
                 Route("/queries/v1/abort-request", self._abort, methods=["POST"]),
                 Route("/queries/{query_id}/result", self._result, methods=["GET"]),
                 Route("/monitoring/queries/{query_id}", self._monitor, methods=["GET"]),
+                # Connector 5 puts two slashes there.
+                Route("/monitoring/queries//{query_id}", self._monitor, methods=["GET"]),
                 Route("/telemetry/send", self._telemetry, methods=["POST"]),
                 Route("/fs_bucket/{path:path}", self._upload, methods=["PUT"]),
             ],
@@ -157,7 +166,7 @@ class Wire:
             "masterToken": session.master_token,
             "validityInSeconds": 3600,
             "masterValidityInSeconds": 14400,
-            "sessionId": int(secrets.token_hex(6), 16),
+            "sessionId": session.id,
             "serverVersion": _SERVER_VERSION,
             "parameters": [
                 {"name": "AUTOCOMMIT", "value": autocommit},
@@ -190,6 +199,7 @@ class Wire:
         self._tables.register(session)
         self._queries.follow(old, session.token)
         data = {
+            "sessionId": session.id,
             "sessionToken": session.token,
             "masterToken": session.master_token,
             "validityInSecondsST": 3600,
@@ -346,6 +356,8 @@ class Wire:
             unknown = unknown_statement(text)
             if unknown is not None:
                 raise not_emulated(unknown)
+        if answer.get("message"):
+            answer["message"] = _NUMBER_AND_STATE.sub("", answer["message"])
         data = answer.get("data") or {}
         own_id = data.get("queryId")
         if own_id:
@@ -359,7 +371,8 @@ class Wire:
             key = secrets.token_urlsafe(16)
             path = stage_info["presignedUrl"].partition("/fs_bucket/")[2]
             self._uploads.add(f"{path}?{key}")
-            stage_info["presignedUrl"] += f"?key={key}"
+            stage_info["presignedUrl"] += f"?key={key}&X-Goog-SignedHeaders={_UPLOAD_HEADERS}"
+            stage_info["region"] = ""  # connector 5 refuses an answer without one
         return answer
 
     def _known(self, request: Request) -> Session:
@@ -425,7 +438,7 @@ def _success(result: Result, session: Session, query_id: str) -> Answer:
             "returned": len(result.rows),
             "queryId": query_id,
             "queryResultFormat": "json",
-            "statementTypeId": 0,
+            "statementTypeId": _SELECT,
             "finalDatabaseName": connection.database,
             "finalSchemaName": connection.schema,
             "finalWarehouseName": session.warehouse,

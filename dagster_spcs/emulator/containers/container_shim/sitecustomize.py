@@ -44,6 +44,17 @@ def _redirect_files():
     os.path.isfile = lambda path: real_isfile(located(path))
 
 
+def _default_to_our_port(config):
+    from_kwargs = config.from_kwargs
+
+    def with_our_port(**given):
+        if "host" in given:  # else the connection comes from a file, which has the port
+            given = {"protocol": "http", "port": int(_PORT), **given}
+        return from_kwargs(**given)
+
+    config.from_kwargs = with_our_port
+
+
 class _ConnectorDefaults(importlib.abc.MetaPathFinder):
     """Sets the defaults once the connector's own module has run."""
 
@@ -55,15 +66,15 @@ class _ConnectorDefaults(importlib.abc.MetaPathFinder):
         run = spec.loader.exec_module
 
         def exec_module(module):
-            run(module)
-            module.DEFAULT_CONFIGURATION["protocol"] = ("http", str)
-            module.DEFAULT_CONFIGURATION["port"] = (int(_PORT), (int, str))
             # At its first login the connector asks which cloud it is in; here that is a wait for
             # names and addresses that do not answer.
-            detection = "platform_detection_timeout_seconds"
-            if detection in module.DEFAULT_CONFIGURATION:
-                types = module.DEFAULT_CONFIGURATION[detection][1]
-                module.DEFAULT_CONFIGURATION[detection] = (0.0, types)
+            os.environ["SNOWFLAKE_DISABLE_PLATFORM_DETECTION"] = "true"
+            run(module)
+            if module.DEFAULT_CONFIGURATION:
+                module.DEFAULT_CONFIGURATION["protocol"] = ("http", str)
+                module.DEFAULT_CONFIGURATION["port"] = (int(_PORT), (int, str))
+            else:  # connector 5
+                _default_to_our_port(module.ConnectionConfig)
 
         spec.loader.exec_module = exec_module
         return spec
