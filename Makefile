@@ -29,8 +29,9 @@ test: $(INSTALLED) ## Run every test
 
 test-connector-5: $(CONNECTOR_5)/.installed ## What speaks to the account, with version 5 of the connector
 	$(CONNECTOR_5)/bin/python -m pytest -q -p no:cacheprovider -n auto --dist loadfile \
-	  tests/unit/test_session.py tests/emulator tests/contract tests/integration/test_blocking.py \
-	  tests/integration/test_deferred.py tests/integration/test_pipes.py
+	  tests/unit/test_session.py tests/emulator/test_fakesnow_bridge.py tests/emulator/test_wire.py \
+	  tests/emulator/test_faults.py tests/contract tests/integration/test_blocking.py \
+	  tests/integration/test_pipes.py
 
 # The tested set, but for the connector; Snowpark, which only tests use, asks for version 4.
 $(CONNECTOR_5)/.installed: pyproject.toml constraints.txt
