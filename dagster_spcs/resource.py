@@ -106,7 +106,7 @@ class SpcsJobResource(dg.ConfigurableResource[Any]):
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
         """Cancel the jobs of a step that was to wait for them and was not brought to its end."""
         assert context.log is not None, "a resource is torn down in a run"
-        for names in self._waited_for:
+        for names in list(self._waited_for):  # a step that is closed meanwhile leaves the list
             self.cancel_unfinished(names, context.log, "was terminated")
 
     def cancel_unfinished(self, names: set[JobName], log: dg.DagsterLogManager, why: str) -> None:

@@ -231,6 +231,8 @@ def cancelled_after(
 ) -> Iterator[None]:
     """Cancel what is ``unfinished`` if one of ``errors`` ends the block, or the block never ends.
 
+    Any other error leaves the jobs alone: they go on, or are not this step's.
+
     A step whose event is being stored when its run is terminated is told nothing: Dagster does not
     ask for its next event, and leaves the generator to Python's garbage collector. The resource is
     told of the jobs, because Dagster does tear resources down.
@@ -242,4 +244,5 @@ def cancelled_after(
         why = "cannot wait any longer" if isinstance(error, Exception) else "was terminated"
         resource.cancel_unfinished(unfinished, log, why)
         raise
-    resource.waited_for.remove(unfinished)
+    finally:
+        resource.waited_for.remove(unfinished)

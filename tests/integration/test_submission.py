@@ -36,6 +36,7 @@ from tests.integration.conftest import (
     snowflake_resource,
 )
 from tests.support.emulators import POOL, SHELL
+from tests.support.events import is_end
 
 Locate = Callable[..., Location]
 
@@ -233,6 +234,29 @@ def test_started_job_is_told_beside_one_that_was_refused(locate: Locate) -> None
     [started] = location.observations("a")
     assert started.metadata[keys.STATUS].value == "SUBMITTED"
     assert location.observations("b") == []
+
+
+def test_started_job_of_a_step_that_was_to_wait_goes_on(locate: Locate) -> None:
+    """A submission that failed in part cancels nothing: the sensor records what was started."""
+    missing = ServiceSpec(containers=[Container(name="main", image="/no/such/image:1")])
+
+    @spcs_job_multi_asset(
+        name="both", specs=[dg.AssetSpec("a"), dg.AssetSpec("b")], mode="blocking"
+    )
+    def both() -> dict[str, JobRequest]:
+        return {"a": script_request("sleep 1"), "b": JobRequest(spec=missing)}
+
+    location = locate(both)
+    assert not location.run("a", "b").success
+    location.tick_until(lambda: len(ends_of(location, "a")) == 1)
+    [end] = ends_of(location, "a")
+    assert end.metadata[keys.STATUS].value == "DONE"
+
+
+def ends_of(location: Location, asset: str) -> list[dg.AssetMaterialization | dg.AssetObservation]:
+    """Return the events that tell of ends of an asset's jobs."""
+    told = [*location.materializations(asset), *location.observations(asset)]
+    return [event for event in told if is_end(event)]
 
 
 @pytest.mark.parametrize(
