@@ -190,8 +190,8 @@ class PipesSpcsClient(dg.ConfigurableResource[Any], dg.PipesClient):
 
     def _run_to_its_end(self, context: Any, client: SpcsClient, planned: PlannedJob) -> JobReport:
         """Submit a job, wait for it, and return its report; cancel it if the wait ends early."""
-        place = self.spcs.place()
         spcs, log = self.spcs, context.log
+        place = spcs.place()
         names = {planned.name_in(place)}
         with cancelled_after(*INTERRUPTIONS, resource=spcs, unfinished=names, log=log):
             submitted = _found(context, client, place, planned) or submit(
@@ -208,15 +208,13 @@ class PipesSpcsClient(dg.ConfigurableResource[Any], dg.PipesClient):
             [[job]] = wait_and_stream(
                 client, submitted, streams, poll_seconds=spcs.poll_seconds, warn=log.warning
             )
-        gatherer = Gatherer(
-            client, source=self.spcs.metadata_source(), last_lines=self.spcs.log_lines
-        )
+        gatherer = Gatherer(client, source=spcs.metadata_source(), last_lines=spcs.log_lines)
         [report] = gather_whole(
             client,
             gatherer,
             [job],
-            poll_seconds=self.spcs.poll_seconds,
-            say=context.log.info,
-            warn=context.log.warning,
+            poll_seconds=spcs.poll_seconds,
+            say=log.info,
+            warn=log.warning,
         )
         return report

@@ -1,6 +1,6 @@
 """``SpcsJobResource``: configuration in, client out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 import dagster as dg
@@ -150,15 +150,14 @@ class SpcsJobResource(dg.ConfigurableResource[Any]):
         account = getattr(self.snowflake, "account", None)
         return account if isinstance(account, str) else None
 
-    def note_on_autocommit(self) -> str | None:
-        """Return what to change where the Snowflake resource does not commit by itself."""
-        if getattr(self.snowflake, "autocommit", True):
-            return None
-        return (
-            "The SnowflakeResource has autocommit off: dagster-snowflake sends a COMMIT at the end"
-            " of each connection, so of each tick, and what an asset of your own wrote is rolled"
-            " back when it fails. Write autocommit=True."
-        )
+    def notes_on_set_up(self) -> Iterator[str]:
+        """Yield what is to be changed in the Snowflake resource."""
+        if not getattr(self.snowflake, "autocommit", True):
+            yield (
+                "The SnowflakeResource has autocommit off: dagster-snowflake sends a COMMIT at the"
+                " end of each connection, so of each tick, and what an asset of your own wrote is"
+                " rolled back when it fails. Write autocommit=True."
+            )
 
     def metadata_source(self) -> MetadataSource:
         """Return where history and logs of finished jobs are read from."""

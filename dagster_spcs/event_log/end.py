@@ -8,6 +8,7 @@ so that they are counted towards the materialization they belong to.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import dagster as dg
 
@@ -130,15 +131,7 @@ def _placed(
     partition = report.job.partition
     if partition is None or evaluation.check_name not in checks.partitioned:
         return evaluation
-    return dg.AssetCheckEvaluation(
-        asset_key=evaluation.asset_key,
-        check_name=evaluation.check_name,
-        passed=evaluation.passed,
-        metadata=evaluation.metadata,
-        severity=evaluation.severity,
-        description=evaluation.description,
-        partition=partition,
-    )
+    return dg.AssetCheckEvaluation(**_fields_of(evaluation), partition=partition)
 
 
 def verdict(report: JobReport) -> dg.AssetCheckEvaluation:
@@ -191,14 +184,13 @@ def unreported(
 
 def check_result(evaluation: dg.AssetCheckEvaluation) -> dg.AssetCheckResult:
     """Return the same verdict for a run that waited for the job itself."""
-    return dg.AssetCheckResult(
-        asset_key=evaluation.asset_key,
-        check_name=evaluation.check_name,
-        passed=evaluation.passed,
-        severity=evaluation.severity,
-        description=evaluation.description,
-        metadata=evaluation.metadata,
-    )
+    return dg.AssetCheckResult(**_fields_of(evaluation))
+
+
+def _fields_of(evaluation: dg.AssetCheckEvaluation) -> dict[str, Any]:
+    """Return what an evaluation says, in any of Dagster's forms of it."""
+    names = ("asset_key", "check_name", "passed", "severity", "description", "metadata")
+    return {name: getattr(evaluation, name) for name in names}
 
 
 def read_end(at: datetime, event: OwnEvent) -> JobEnd | Unreadable | None:

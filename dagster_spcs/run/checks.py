@@ -22,11 +22,14 @@ def checks_alone(
         dagster.Failure: if there are others. Only a container can evaluate them, while it makes
             its asset.
     """
-    alone = [each for each in context.selected_asset_check_keys if each.asset_key not in selected]
-    for check in sorted(alone, key=str):
+    others = []
+    for check in sorted(context.selected_asset_check_keys, key=str):
+        if check.asset_key in selected:
+            continue
         if check.name == keys.CHECK_NAME:
             yield _last_verdict(context, check.asset_key)
-    others = [check for check in sorted(alone, key=str) if check.name != keys.CHECK_NAME]
+        else:
+            others.append(check)
     if others:
         names = ", ".join(check.to_user_string() for check in others)
         assets = ", ".join(dict.fromkeys(check.asset_key.to_user_string() for check in others))

@@ -39,7 +39,8 @@ def with_partition_variables(request: JobRequest, context: PartitionContext) -> 
     told = partition_values(context)
     spec: Any = request.spec
     if isinstance(spec, ServiceSpec):
-        spec = spec.with_defaults({f"DAGSTER_{name}": text for name, text in told.items()})
+        variables = {f"DAGSTER_{name}": text for name, text in told.items()}
+        spec = spec.with_environment(variables, replacing=False)
     elif isinstance(spec, SpecTemplate):
         values = {**{name.lower(): text for name, text in told.items()}, **spec.values}
         spec = spec.model_copy(update={"values": values})

@@ -30,9 +30,7 @@ def notes_on_set_up(
             " this job makes will not be shown. Add build_spcs_polling_sensor() to the sensors of"
             ' the Definitions, or use mode="blocking".'
         )
-    note = resource.note_on_autocommit()
-    if note is not None:
-        yield note
+    yield from resource.notes_on_set_up()
 
 
 def _repository(context: dg.AssetExecutionContext) -> dg.RepositoryDefinition | None:

@@ -1,6 +1,6 @@
 """Jobs that wait for a node: why, told on the tick and once on the asset's page."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 import dagster as dg
@@ -11,6 +11,7 @@ from dagster_spcs.jobs import log_text
 from dagster_spcs.jobs.tracked_job import TrackedJob
 from dagster_spcs.spcs.client import SpcsClient
 from dagster_spcs.spcs.status import JobStatus
+from dagster_spcs.spcs.unreadable import as_note
 
 PENDING_FOR = timedelta(minutes=2)
 """Nodes that are up take a job within seconds; who waits longer is asked why."""
@@ -60,7 +61,7 @@ class PendingJobs:
         """Return what a tick says of them; empty if there are none."""
         if not self.count:
             return ""
-        told: Sequence[str] = list(dict.fromkeys(self.reasons.values()))[:3]
+        told = list(dict.fromkeys(self.reasons.values()))[:3]
         reasons = f" ({'; '.join(told)})" if told else ""
         return f", {self.count} of them PENDING{reasons}"
 
@@ -68,7 +69,7 @@ class PendingJobs:
         try:
             containers = self._client.containers(job.name)
         except NotAnswered as error:
-            return log_text.clean(f"not told: {error}".splitlines()[0])
+            return log_text.clean(as_note("not told", error))
         messages = dict.fromkeys(each.message for each in containers if each.message)
         return log_text.clean(", ".join(messages)) or "the account tells no reason"
 

@@ -40,10 +40,13 @@ class Recording:
         self.events: list[Event] = []
         """In the order in which they are to be stored."""
         self.settled: set[JobKey] = set()
-        self.count = 0
-        """Jobs recorded."""
-        self.recorded: list[str] = []
-        """Asset, partition and status of each."""
+        self._recorded: list[str] = []
+        """Asset, partition and status of each recorded job."""
+
+    @property
+    def count(self) -> int:
+        """How many jobs were recorded."""
+        return len(self._recorded)
 
     def record(self, report: JobReport, entry: Entry) -> None:
         """Add the events of a job that are not in the event log, and what follows.
@@ -72,10 +75,9 @@ class Recording:
             self.events += unreported(report, (), self._checks(report.job))
         self.settled.add(report.job.key)
         if made:
-            self.count += 1
             asset = "/".join(report.job.asset_key)
             parts = (asset, report.job.partition, report.status_text)
-            self.recorded.append(" ".join(part for part in parts if part))
+            self._recorded.append(" ".join(part for part in parts if part))
 
     def follow_up(self, job: TrackedJob, ends: Sequence[JobEnd]) -> None:
         """Request again what follows the recorded ends of a job, listed or gone."""
@@ -85,10 +87,10 @@ class Recording:
 
     def summary(self) -> str:
         """Return what the tick recorded, for its page: names, as many as fit into a line."""
-        if not self.recorded:
+        if not self._recorded:
             return "No job ended"
-        shown = ", ".join(self.recorded[:_MOST_NAMED])
-        more = len(self.recorded) - _MOST_NAMED
+        shown = ", ".join(self._recorded[:_MOST_NAMED])
+        more = self.count - _MOST_NAMED
         return f"Recorded {self.count}: {shown}{f' and {more} more' if more > 0 else ''}"
 
     def repeat_checks(self, report: JobReport) -> None:

@@ -158,9 +158,7 @@ class Tick:
                 f"Several sensors record the jobs of resource {self._options.resource_key!r}:"
                 f" {', '.join(names)}. Two that tick at once may record a job twice; keep one."
             )
-        note = resource.note_on_autocommit()
-        if note is not None:
-            yield note
+        yield from resource.notes_on_set_up()
 
     def _list(self) -> Listed:
         # With jobs of others all of the schema is listed, so that it stays one statement.

@@ -117,20 +117,20 @@ class ServiceSpec(SpecModel):
                 document[key] = inner.pop(key)
         return document
 
-    def with_defaults(self, variables: Mapping[str, str]) -> "ServiceSpec":
-        """Return the specification with variables for each container that does not have them."""
-        containers = [
-            container.model_copy(update={"env": {**variables, **(container.env or {})}})
-            for container in self.containers
-        ]
-        return self.model_copy(update={"containers": containers})
+    def with_environment(
+        self, variables: Mapping[str, str], *, replacing: bool = True
+    ) -> "ServiceSpec":
+        """Return the specification with variables for each of its containers.
 
-    def with_environment(self, variables: Mapping[str, str]) -> "ServiceSpec":
-        """Return the specification with variables for each of its containers."""
-        containers = [
-            container.model_copy(update={"env": {**(container.env or {}), **variables}})
-            for container in self.containers
-        ]
+        Args:
+            variables: texts by name.
+            replacing: whether they take the place of a container's own ones.
+        """
+        containers = []
+        for container in self.containers:
+            own = container.env or {}
+            env = {**own, **variables} if replacing else {**variables, **own}
+            containers.append(container.model_copy(update={"env": env}))
         return self.model_copy(update={"containers": containers})
 
     def to_yaml(self) -> str:

@@ -5,16 +5,9 @@ import os
 from pathlib import Path
 
 import dagster as dg
-from dagster_snowflake import SnowflakeResource
 
-from dagster_spcs import (
-    Container,
-    JobRequest,
-    ServiceSpec,
-    SpcsJobResource,
-    build_spcs_polling_sensor,
-    spcs_job_asset,
-)
+from dagster_spcs import JobRequest, SpcsJobResource, build_spcs_polling_sensor, spcs_job_asset
+from tests.faults.connection import read_settings, request_of, snowflake_of
 
 RANGES = 4
 SIZE = 25
@@ -24,7 +17,7 @@ PARTITIONS = dg.StaticPartitionsDefinition(KEYS)
 START_TAG = "dagster/asset_partition_range_start"
 END_TAG = "dagster/asset_partition_range_end"
 
-settings = json.loads(Path(os.environ["FAULTS_SETTINGS"]).read_text())
+settings = read_settings(os.environ["FAULTS_SETTINGS"])
 
 
 def range_tags(first: int, last: int) -> dict[str, str]:
@@ -32,17 +25,11 @@ def range_tags(first: int, last: int) -> dict[str, str]:
     return {START_TAG: f"r{first}_00", END_TAG: f"r{last}_{SIZE - 1:02}"}
 
 
-def request_of(script: str) -> JobRequest:
-    """Return a request whose one container runs a shell script."""
-    spec = ServiceSpec(containers=[Container(name="main", image=settings["image"], args=[script])])
-    return JobRequest(spec=spec)
-
-
 def request_for(key: str, before_the_end: str = "") -> JobRequest:
     """Return a short job; each seventh one fails."""
     number = int(key[-2:])
     return request_of(
-        f"echo {key}; sleep 0.{number % 10}; {before_the_end}exit {int(number % 7 == 3)}"
+        settings, f"echo {key}; sleep 0.{number % 10}; {before_the_end}exit {int(number % 7 == 3)}"
     )
 
 
@@ -72,7 +59,7 @@ IN_BATCH = (
 )
 def batched() -> JobRequest:
     """A range of partitions in one job."""
-    return request_of(IN_BATCH)
+    return request_of(settings, IN_BATCH)
 
 
 @spcs_job_asset(
@@ -103,22 +90,7 @@ def job_asset(name: str, mode: str) -> dg.AssetsDefinition:
     return job
 
 
-snowflake = SnowflakeResource(
-    account=settings["account"],
-    user=settings["user"],
-    password=settings["password"],
-    database="LAB",
-    schema="PUBLIC",
-    autocommit=True,
-    login_timeout=2,
-    network_timeout=2,
-    additional_snowflake_connection_args={
-        "host": settings["host"],
-        "port": settings["port"],
-        "protocol": "http",
-        "platform_detection_timeout_seconds": 0.0,
-    },
-)
+snowflake = snowflake_of(settings, login_timeout=2, network_timeout=2)
 sensor = build_spcs_polling_sensor(minimum_interval_seconds=1, max_completions=40)
 
 

@@ -3,52 +3,21 @@
 The container goes on until the gate, a file, is there.
 """
 
-import json
 import sys
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster_snowflake import SnowflakeResource
 
-from dagster_spcs import (
-    Container,
-    JobRequest,
-    PipesSpcsClient,
-    ServiceSpec,
-    SpcsJobResource,
-    spcs_job_asset,
-)
+from dagster_spcs import JobRequest, PipesSpcsClient, SpcsJobResource, spcs_job_asset
+from tests.faults.connection import Settings, read_settings, request_of, snowflake_of
 
 RANGE = {"dagster/asset_partition_range_start": "p1", "dagster/asset_partition_range_end": "p2"}
-
-
-Settings = dict[str, Any]
-
-
-def request_of(settings: Settings, script: str) -> JobRequest:
-    """Return a request whose one container runs a shell script."""
-    container = Container(name="main", image=settings["image"], args=[script])
-    return JobRequest(spec=ServiceSpec(containers=[container]))
 
 
 def resource_of(settings: Settings) -> SpcsJobResource:
     """Return the resource that is connected to the emulator of the settings."""
     return SpcsJobResource(
-        snowflake=SnowflakeResource(
-            account=settings["account"],
-            user=settings["user"],
-            password=settings["password"],
-            database="LAB",
-            schema="PUBLIC",
-            autocommit=True,
-            additional_snowflake_connection_args={
-                "host": settings["host"],
-                "port": settings["port"],
-                "protocol": "http",
-                "platform_detection_timeout_seconds": 0.0,
-            },
-        ),
+        snowflake=snowflake_of(settings),
         compute_pool=settings["pool"],
         poll_seconds=0.1,
         retry_timeout_seconds=5,
@@ -62,12 +31,11 @@ def make_job(path: str, parts: str) -> dg.JobDefinition:
         path: of the settings.
         parts: ``whole``, ``each`` for a job a partition, ``batch``, or ``piped``.
     """
-    settings = json.loads(Path(path).read_text())
+    settings = read_settings(path)
     script = f"while [ ! -e {settings['gate']} ]; do sleep 0.05; done; echo done"
     request = request_of(settings, script)
     over_two = parts in ("each", "batch")
     partitions = dg.StaticPartitionsDefinition(["p1", "p2"]) if over_two else None
-
     policy = dg.BackfillPolicy.single_run() if over_two else None
 
     @spcs_job_asset(batch=parts == "batch", partitions_def=partitions, backfill_policy=policy)

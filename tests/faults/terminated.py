@@ -1,16 +1,15 @@
 """A step of two jobs whose process gets TERM while Dagster stores the first asset's event."""
 
-import json
 import os
 import signal
 import sys
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
 from dagster_spcs import JobRequest, spcs_job_multi_asset
-from tests.faults.retried import request_of, resource_of
+from tests.faults.connection import read_settings, request_of
+from tests.faults.retried import resource_of
 
 
 def terminate_while_storing() -> None:
@@ -33,7 +32,7 @@ def terminate_while_storing() -> None:
 def make_job(path: str, executor: str) -> dg.JobDefinition:
     """Return a job whose one step waits for two jobs: one ends at once, one after a minute."""
     terminate_while_storing()  # here, because each step may have a process of its own
-    settings = json.loads(Path(path).read_text())
+    settings = read_settings(path)
 
     @spcs_job_multi_asset(specs=[dg.AssetSpec("short"), dg.AssetSpec("long")], mode="blocking")
     def both() -> dict[str, JobRequest]:

@@ -24,11 +24,11 @@ Tick = Callable[[Location], list[str]]
 LOCATION = """
 import dagster as dg
 from dagster_spcs import build_spcs_polling_sensor
-from tests.faults.retried import request_of, resource_of
+from tests.faults.connection import read_settings, request_of
+from tests.faults.retried import resource_of
 from dagster_spcs import spcs_job_asset
-import json, pathlib
 
-settings = json.loads(pathlib.Path("{settings}").read_text())
+settings = read_settings("{settings}")
 
 @spcs_job_asset(mode="{mode}")
 def a():
