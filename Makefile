@@ -11,8 +11,8 @@ help: ## List the tasks
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 $(INSTALLED): pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
-	  echo "The emulator and the example need Python 3.11 to 3.13, $(PYTHON) is another one." \
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' || { \
+	  echo "The emulator and the example need Python 3.11 to 3.14, $(PYTHON) is another one." \
 	  "Name one that is: make PYTHON=python3.12 ..." >&2; exit 1; }
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[emulator,example,dev]'
@@ -33,7 +33,7 @@ test-connector-5: $(CONNECTOR_5)/.installed ## What speaks to the account, with 
 	  tests/emulator/test_faults.py tests/contract tests/integration/test_blocking.py \
 	  tests/integration/test_pipes.py
 
-# The tested set, but for the connector; Snowpark, which only tests use, asks for version 4.
+# The tested set, but for the connector: dagster-snowflake requires Snowpark, which asks for version 4.
 $(CONNECTOR_5)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv --clear $(CONNECTOR_5)
 	$(CONNECTOR_5)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[emulator,example,dev]'

@@ -113,6 +113,9 @@ def whole_node(pool: str, script: str, **fields: object) -> JobRequest:
     return JobRequest(spec=spec, compute_pool=pool, **fields)
 
 
+NO_ROOM = "Unschedulable due to insufficient resources"
+
+
 @pytest.fixture
 def tiny_pool(emulator: Emulator) -> str:
     """A pool of one node, the test's own."""
@@ -148,11 +151,11 @@ def test_reason_why_a_job_is_pending(
     sent = len(emulator.statements)
     for _ in range(3):
         told = skip_reason(location)
-        assert told == "No job ended; 2 in flight, 1 of them PENDING (Waiting to start)."
+        assert told == f"No job ended; 2 in flight, 1 of them PENDING ({NO_ROOM})."
     asked = [each.text for each in emulator.statements[sent:]]
     assert sum(text.startswith("SHOW SERVICE CONTAINERS") for text in asked) == 1
     why, start = location.observations("b")
-    assert (why.description or "").endswith(": Waiting to start")
+    assert (why.description or "").endswith(f": {NO_ROOM}")
     assert "SYSTEM$GET_SERVICE_LOGS" in (start.description or "")
 
     client.cancel(first.name)

@@ -147,6 +147,11 @@ class Runner:
         waiting = asyncio.create_task(pool.place(spec.cpu, spec.memory_gib))
         self._waiting[job.id].append(waiting)
         try:
+            await asyncio.sleep(0)  # a place that is free is taken now
+            if not waiting.done():
+                for container in instance.containers:
+                    container.message = "Unschedulable due to insufficient resources"
+                self._account.changed(job)
             place = await waiting
         except asyncio.CancelledError:
             if waiting.done() and not waiting.cancelled():
