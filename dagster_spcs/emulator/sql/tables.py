@@ -113,9 +113,11 @@ class Tables:
             connection.execute(f"DETACH {_quoted(name)}")
         connection.close()
 
-    def connect(self, database: str | None, schema: str | None) -> FakeSnowflakeConnection:
+    def connect(
+        self, database: str | None, schema: str | None, *, autocommit: bool = True
+    ) -> FakeSnowflakeConnection:
         """Open a session; a database or schema that does not exist is left unset."""
-        return self._fakesnow.connect(database, schema)
+        return self._fakesnow.connect(database, schema, autocommit=autocommit)
 
     def register(self, session: Session) -> None:
         """Make a session known to fakesnow's server."""

@@ -149,18 +149,18 @@ class Wire:
                     " is not granted to this user.",
                 )
             role = asked_role
-        connection = self._tables.connect(database, schema)
+        autocommit = _wants_autocommit(data)
+        connection = self._tables.connect(database, schema, autocommit=autocommit)
         if connection.database_set and schema is None:
             connection.close()
-            connection = self._tables.connect(database, "PUBLIC")
+            connection = self._tables.connect(database, "PUBLIC", autocommit=autocommit)
         session = Session(connection, user, role, warehouse)
         session.expiry = self._faults.expired_sessions
         self._sessions[session.token] = session
         self._tables.register(session)
-        return JSONResponse({"success": True, "data": self._login_data(session, data)})
+        return JSONResponse({"success": True, "data": self._login_data(session, autocommit)})
 
-    def _login_data(self, session: Session, data: dict[str, Any]) -> dict[str, Any]:
-        autocommit = (data.get("SESSION_PARAMETERS") or {}).get("AUTOCOMMIT", True)
+    def _login_data(self, session: Session, autocommit: bool) -> dict[str, Any]:
         return {
             "token": session.token,
             "masterToken": session.master_token,
@@ -407,6 +407,13 @@ async def _body(request: Request) -> dict[str, Any]:
         raw = gzip.decompress(raw)
     body = json.loads(raw or b"{}")
     return body if isinstance(body, dict) else {}
+
+
+def _wants_autocommit(data: dict[str, Any]) -> bool:
+    """Read the session parameter; clients send it in any case, and its value as text too."""
+    given = data.get("SESSION_PARAMETERS") or {}
+    value = {name.upper(): value for name, value in given.items()}.get("AUTOCOMMIT", True)
+    return str(value).lower() != "false"
 
 
 def _stored(name: str | None) -> str | None:
