@@ -3,7 +3,7 @@
 import itertools
 import re
 
-from dagster_spcs.emulator.sql.words import Kind, leading_words, tokenize
+from dagster_spcs.emulator.sql.words import Kind, tokenize
 
 _TRAILING_IF_NOT_EXISTS = re.compile(
     r"^(\s*CREATE\s+(?:\w+\s+){0,3}TABLE\s+)((?:[\w.$]|\"[^\"]*\")+)\s+(IF\s+NOT\s+EXISTS)\b",
@@ -11,13 +11,6 @@ _TRAILING_IF_NOT_EXISTS = re.compile(
 )
 _PUT = re.compile(r"^\s*PUT\b", re.IGNORECASE)
 _QUOTED_STAGE = re.compile(r"'(@[^']+)'")
-_VERBS = frozenset({"SHOW", "CREATE", "ALTER", "DROP", "DESCRIBE", "DESC"})
-_WHOLE = frozenset({"GET", "REMOVE", "RM"})
-_MODIFIERS = frozenset({"OR", "REPLACE", "TEMPORARY", "TEMP", "TRANSIENT", "SECURE"})
-_KNOWN = frozenset(
-    {"TABLE", "TABLES", "VIEW", "VIEWS", "SCHEMA", "SCHEMAS", "DATABASE", "DATABASES", "COLUMNS"}
-    | {"OBJECTS", "SEQUENCE", "STAGE", "STAGES", "FILE", "FUNCTIONS", "PROCEDURES", "KEYS"}
-)
 _FROM_VALUES = re.compile(r"\bFROM\s+VALUES\s*\(", re.IGNORECASE)
 
 
@@ -30,20 +23,6 @@ def respell(text: str) -> str:
         return _QUOTED_STAGE.sub(r"\1", text)
     # … and names the columns of VALUES by number when it makes one.
     return _numbered_columns(text) if _FROM_VALUES.search(text) else text
-
-
-def unknown_statement(text: str) -> str | None:
-    """Return what a statement is about, if that is something fakesnow has no idea of.
-
-    Such a statement ends in a parser's error, which would read like the user's own mistake.
-    """
-    words = leading_words(text, 4)
-    if len(words) < 2 or words[0] not in _VERBS:
-        return words[0] if words and words[0] in _WHOLE else None
-    about = [word for word in words[1:] if word not in _MODIFIERS]
-    if not about or about[0] in _KNOWN:
-        return None
-    return " ".join([words[0], *about[:2]])
 
 
 def _numbered_columns(text: str) -> str:

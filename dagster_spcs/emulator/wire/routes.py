@@ -15,6 +15,7 @@ import uuid
 from collections import deque
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import unquote
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
@@ -33,8 +34,9 @@ from dagster_spcs.emulator.sql.answers import (
 )
 from dagster_spcs.emulator.sql.given_rows import GivenRows, Rewritten
 from dagster_spcs.emulator.sql.sessions import Session
-from dagster_spcs.emulator.sql.spelling import respell, unknown_statement
+from dagster_spcs.emulator.sql.spelling import respell
 from dagster_spcs.emulator.sql.tables import Tables
+from dagster_spcs.emulator.sql.unsupported import unknown_statement, unsupported_creation
 from dagster_spcs.emulator.sql.words import leading_words
 from dagster_spcs.emulator.statements import dispatch
 from dagster_spcs.emulator.statements.registry import Context
@@ -349,6 +351,9 @@ class Wire:
         rows: GivenRows,
     ) -> Answer:
         text = str(body.get("sqlText") or "")
+        unsupported = unsupported_creation(text)
+        if unsupported is not None:
+            raise not_emulated(unsupported)
         readable = {**body, "sqlText": respell(text)}
         response = await self._tables.run(session, readable, request.headers.get("host", ""), rows)
         answer: Answer = json.loads(bytes(response.body))
@@ -370,7 +375,7 @@ class Wire:
         if "presignedUrl" in stage_info:
             key = secrets.token_urlsafe(16)
             path = stage_info["presignedUrl"].partition("/fs_bucket/")[2]
-            self._uploads.add(f"{path}?{key}")
+            self._uploads.add(f"{unquote(path)}?{key}")
             stage_info["presignedUrl"] += f"?key={key}&X-Goog-SignedHeaders={_UPLOAD_HEADERS}"
             stage_info["region"] = ""  # connector 5 refuses an answer without one
         return answer
