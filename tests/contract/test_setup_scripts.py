@@ -123,7 +123,7 @@ def test_images_of_a_repository_are_listed(lab: Lab) -> None:
         pytest.param("CREATE SERVICE S IN COMPUTE POOL CPU_S", id="service"),
         pytest.param("SHOW GRANTS TO ROLE PUBLIC", id="grants"),
         pytest.param("SHOW SERVICE VOLUMES IN SERVICE S", id="volumes"),
-        pytest.param("REMOVE @S/f", id="remove"),
+        pytest.param("UNDROP TABLE T", id="undrop"),
         pytest.param("SELECT SYSTEM$ALLOWLIST()", id="system-function"),
     ],
 )

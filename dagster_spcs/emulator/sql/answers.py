@@ -7,6 +7,7 @@ marked "chosen" here and listed in the README's section on the emulator.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any, Literal
 
 ColumnType = Literal["text", "fixed", "boolean", "timestamp_ltz", "timestamp_ntz", "object"]
@@ -59,6 +60,21 @@ class Result:
     def rowset(self) -> list[list[str | None]]:
         """Return the rows in the wire's JSON format: every value as text."""
         return [[_encode(value) for value in row] for row in self.rows]
+
+
+@dataclass(frozen=True)
+class FileTransfer:
+    """Files that the client is to move itself: the answer to PUT and GET."""
+
+    command: Literal["UPLOAD", "DOWNLOAD"]
+    folder: Path
+    """Where the files go, or are."""
+    sources: list[str]
+    """For PUT the client's path, for GET paths within the folder."""
+    names: list[str]
+    """Paths within the folder, one a source."""
+    options: dict[str, Any]
+    """As the wire calls them: ``parallel``, ``overwrite``, ``localLocation`` and so on."""
 
 
 def _encode(value: Any) -> str | None:

@@ -9,8 +9,6 @@ _TRAILING_IF_NOT_EXISTS = re.compile(
     r"^(\s*CREATE\s+(?:\w+\s+){0,3}TABLE\s+)((?:[\w.$]|\"[^\"]*\")+)\s+(IF\s+NOT\s+EXISTS)\b",
     re.IGNORECASE,
 )
-_PUT = re.compile(r"^\s*PUT\b", re.IGNORECASE)
-_QUOTED_STAGE = re.compile(r"'(@[^']+)'")
 _FROM_VALUES = re.compile(r"\bFROM\s+VALUES\s*\(", re.IGNORECASE)
 
 
@@ -18,9 +16,6 @@ def respell(text: str) -> str:
     """Return a statement as fakesnow can read it; untouched if there is nothing to change."""
     # Snowpark writes CREATE TABLE name IF NOT EXISTS when it saves a data frame …
     text = _TRAILING_IF_NOT_EXISTS.sub(r"\1\3 \2", text)
-    # … quotes the stage when it uploads a file …
-    if _PUT.match(text):
-        return _QUOTED_STAGE.sub(r"\1", text)
     # … and names the columns of VALUES by number when it makes one.
     return _numbered_columns(text) if _FROM_VALUES.search(text) else text
 

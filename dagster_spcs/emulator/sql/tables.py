@@ -5,10 +5,8 @@ the data of one emulator, so several emulators in one process share nothing.
 """
 
 import asyncio
-import atexit
 import json
 import re
-import shutil
 from collections import OrderedDict
 from contextlib import AsyncExitStack
 from datetime import datetime, timezone
@@ -17,30 +15,28 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import pyarrow as pa
-import pyarrow.compute as pc
-from fakesnow import arrow as fakesnow_arrow
 from fakesnow.fakes import FakeSnowflakeConnection
 from fakesnow.instance import FakeSnow
-from fakesnow.server import bucket_upload, query_request
+from fakesnow.server import query_request
 from fakesnow.server import sessions as fakesnow_sessions
 from fakesnow.transforms import stage
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse
 
 from dagster_spcs.emulator.sql.answers import Result, does_not_exist
 from dagster_spcs.emulator.sql.given_rows import GivenRows
 from dagster_spcs.emulator.sql.object_name import ObjectName
+from dagster_spcs.emulator.sql.repairs.stage_folders import stages_in
 from dagster_spcs.emulator.sql.sessions import Session
+from dagster_spcs.emulator.sql.stage_files import USER_STAGE, Stage, StageFiles, StageLocation
 from dagster_spcs.emulator.sql.words import Words, leading_words
 
-# fakesnow makes the folder of all internal stages when it is imported, and leaves it behind.
-atexit.register(shutil.rmtree, stage.LOCAL_BUCKET_PATH, ignore_errors=True)
 _CREATE_DATABASE = re.compile(
     r"\s*CREATE\s+(?:OR\s+REPLACE\s+)?(?:TRANSIENT\s+)?DATABASE\s+(?:IF\s+NOT\s+EXISTS\s+)?",
     re.IGNORECASE,
 )
+_CREATE_STAGE = re.compile(r"\s*CREATE\s+(?:OR\s+REPLACE\s+)?STAGE\b", re.IGNORECASE)
 _CHANGING = frozenset(
     (
         "ALTER",
@@ -58,20 +54,6 @@ _CHANGING = frozenset(
 _NOWHERE = "_fs_global.main"
 _KEPT_RESULTS = 200
 _KEPT_ROWS = 20_000
-_without_nulls = fakesnow_arrow.timestamp_to_sf_struct
-
-
-def _with_nulls(moments: pa.Array | pa.ChunkedArray) -> pa.Array:
-    """Keep a NULL timestamp NULL; fakesnow 0.12 sends it as 1970-01-01."""
-    struct = _without_nulls(moments)
-    missing = pc.is_null(moments)
-    if isinstance(missing, pa.ChunkedArray):
-        missing = missing.combine_chunks()
-    children = [pc.fill_null(struct.field(at), 0) for at in range(struct.type.num_fields)]
-    return pa.StructArray.from_arrays(children, fields=list(struct.type), mask=missing)
-
-
-fakesnow_arrow.timestamp_to_sf_struct = _with_nulls  # type: ignore[assignment]
 
 
 class _RecentResults(OrderedDict[str, tuple[Any, ...]]):
@@ -86,7 +68,8 @@ class _RecentResults(OrderedDict[str, tuple[Any, ...]]):
 class Tables:
     """The account's databases."""
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: Path | None, stages: StageFiles) -> None:
+        self.stages = stages
         self._fakesnow = FakeSnow(
             create_database_on_connect=False, create_schema_on_connect=False, db_path=folder
         )
@@ -102,6 +85,7 @@ class Tables:
             for path in sorted(folder.glob("*.db")):
                 self._fakesnow.connect(path.stem).close()
             self._fakesnow.create_database_on_connect = False
+        self._find_stages()
 
     def close(self) -> None:
         """Let go of the files, so that the next emulator, in this process too, can have them."""
@@ -159,7 +143,10 @@ class Tables:
             if rows:
                 connection = session.connection.cursor()._duck_conn
                 await run_in_threadpool(rows.show_to, connection)
-            response = await query_request(_request(session.token, body, base_url))
+            with stages_in(self.stages.folder):
+                response = await query_request(_request(session.token, body, base_url))
+            if _CREATE_STAGE.match(body["sqlText"]):
+                await run_in_threadpool(self._keep_stages)
             if response.status_code == HTTPStatus.OK:
                 await run_in_threadpool(_enter_database, session.connection, body["sqlText"])
         return response
@@ -190,6 +177,24 @@ class Tables:
         self._fakesnow.duck_conn.cursor().execute(f"DETACH {_quoted(name)}")
         if self._folder is not None:
             (self._folder / f"{name}.db").unlink(missing_ok=True)
+        self.stages.remove(name)
+
+    def stage(self, text: str, session: Session) -> tuple[Stage, str]:
+        """Return the stage of a location (without its ``@``), and the path behind it.
+
+        Raises:
+            SqlError: 2003 if there is no such stage, or table.
+        """
+        location = StageLocation.parse(text)
+        if location.name == (USER_STAGE,):
+            return self.stages.stage(("_USERS", session.user.upper(), USER_STAGE)), location.path
+        name = session.resolve(location.name)
+        connection = session.connection
+        lookup = stage.stage_lookup_sql(*name, connection.table_stages)
+        found = connection._duck_conn.execute(lookup).fetchone()
+        if found is None:
+            raise does_not_exist("Stage", ".".join(name))
+        return self.stages.stage(name, found[0]), location.path
 
     def drop_stage(self, place: ObjectName) -> bool:
         """Remove a stage with its files; False if there is none."""
@@ -200,8 +205,24 @@ class Tables:
         )
         if gone.fetchone() is None:
             return False
-        shutil.rmtree(stage.internal_dir(".".join(place)), ignore_errors=True)
+        self.stages.remove(*place)
         return True
+
+    def _find_stages(self) -> None:
+        session = self.connect(None, None)
+        for name in self.stages.lasting():
+            if self.schema_exists(*name[:2]):
+                session.cursor().execute(f"CREATE STAGE {'.'.join(map(_quoted, name))}")
+        session.close()
+
+    def _keep_stages(self) -> None:
+        """Have each stage found again after a restart."""
+        found = self._fakesnow.duck_conn.cursor().execute(
+            "SELECT database_name, schema_name, name"
+            " FROM _fs_global._fs_information_schema._fs_stages WHERE type = 'INTERNAL'"
+        )
+        for database, schema, name in found.fetchall():
+            self.stages.keep((database, schema, name))
 
     async def moment(self, session: Session, expression: str) -> datetime:
         """Return the value of a time expression, as the session computes it."""
@@ -231,22 +252,6 @@ class Tables:
         results = self._fakesnow.results_cache
         if old in results:
             results[new] = results.pop(old)
-
-    async def upload(self, request: Request) -> Response:
-        """Take a file that PUT announced."""
-        return await bucket_upload(request)
-
-    def stage_folder(self, place: ObjectName, path: str) -> Path:
-        """Return where the files of a directory of an internal stage are."""
-        return Path(stage.internal_dir(".".join(place))) / path.strip("/")
-
-    def read_stage_file(self, place: ObjectName, path: str) -> str:
-        """Return the text of a file on an internal stage, or refuse with 2003."""
-        folder = Path(stage.internal_dir(".".join(place)))
-        file = (folder / path.lstrip("/")).resolve()
-        if not file.is_relative_to(folder.resolve()) or not file.is_file():
-            raise does_not_exist("Remote file", f"@{'.'.join(place)}/{path}")
-        return file.read_text()
 
 
 def _enter_database(connection: FakeSnowflakeConnection, text: str) -> None:

@@ -3,7 +3,7 @@
 from dagster_spcs.emulator.sql.words import leading_words
 
 _VERBS = frozenset({"SHOW", "CREATE", "ALTER", "DROP", "DESCRIBE", "DESC"})
-_WHOLE = frozenset({"GET", "REMOVE", "RM", "UNDROP", "EXPLAIN"})
+_WHOLE = frozenset({"UNDROP", "EXPLAIN"})
 _MODIFIERS = frozenset(
     {"OR", "REPLACE", "ALTER", "LOCAL", "GLOBAL", "TEMPORARY", "TEMP", "VOLATILE", "TRANSIENT"}
     | {"SECURE", "RECURSIVE", "MATERIALIZED"}

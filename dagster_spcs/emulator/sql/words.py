@@ -191,6 +191,11 @@ class Words:
             f"syntax error line {line} at position {column} unexpected '{seen[:60]}'.{tail}"
         )
 
+    @property
+    def ended(self) -> bool:
+        """Whether all was read."""
+        return self.here.kind is Kind.END
+
     def end(self) -> None:
         """Refuse whatever is left: a clause nobody read is never skipped."""
         if self.here.kind is not Kind.END:
@@ -226,6 +231,10 @@ class Words:
         if self.here.kind is not Kind.WORD:
             raise self.unexpected("expected a word")
         return self._next().value.upper()
+
+    def text_or_word(self) -> str:
+        """A string, or a bare word as it is written."""
+        return self._next().value if self.here.kind is Kind.WORD else self.string()
 
     def identifier(self) -> str:
         """One identifier in stored form; ``IDENTIFIER('x')`` and ``IDENTIFIER(?)`` too."""

@@ -14,6 +14,7 @@ from dagster_spcs.emulator.statements import (
     logs,
     pools,
     results,
+    stages,
     waiting,
     warehouses,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "logs",
     "pools",
     "results",
+    "stages",
     "waiting",
     "warehouses",
 ]

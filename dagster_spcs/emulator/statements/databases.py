@@ -1,4 +1,4 @@
-"""Databases, stages and sessions, where fakesnow's grammar falls short of Snowflake's."""
+"""Databases and sessions, where fakesnow's grammar falls short of Snowflake's."""
 
 from dagster_spcs.emulator.sql.answers import Result, does_not_exist
 from dagster_spcs.emulator.sql.given_rows import Rewritten
@@ -38,19 +38,6 @@ async def drop_database(words: Words, context: Context) -> Result:
     async with context.session.lock:
         context.tables.drop_database(name, context.session)
     return Result.status(f"{name} successfully dropped.")
-
-
-@handles("DROP STAGE")
-def drop_stage(words: Words, context: Context) -> Result:
-    """``DROP STAGE [IF EXISTS] <name>``."""
-    may_be_absent = words.take("IF", "EXISTS")
-    name = context.session.resolve(words.object_name(), "DROP")
-    words.end()
-    if not context.tables.drop_stage(name):
-        if not may_be_absent:
-            raise does_not_exist("Stage", ".".join(name))
-        return Result.status(f"Drop statement executed successfully ({name[2]} already dropped).")
-    return Result.status(f"{name[2]} successfully dropped.")
 
 
 @handles("ALTER SESSION SET QUERY_TAG", "ALTER SESSION UNSET QUERY_TAG")

@@ -18,6 +18,7 @@ from dagster_spcs.emulator.statements.registry import (
     SERVICE_TABLES,
     STATEMENTS,
     SYSTEM_FUNCTIONS,
+    Answer,
     Context,
     Handler,
 )
@@ -36,7 +37,7 @@ _LOOKING = ("SHOW", "DESC", "DESCRIBE")
 
 async def answer(
     text: str, binds: list[str | None], context: Context, *, only_describe: bool = False
-) -> Result | Rewritten | None:
+) -> Answer:
     """Answer a statement of ours; None if it is fakesnow's as it stands.
 
     With ``only_describe`` the client asks for the columns, and nothing may happen.
@@ -71,14 +72,12 @@ def _find(text: str) -> tuple[Handler | None, int]:
     return None, 0
 
 
-async def _call(handler: Handler, words: Words, context: Context) -> Result | Rewritten | None:
+async def _call(handler: Handler, words: Words, context: Context) -> Answer:
     result = handler(words, context)
     return await result if inspect.isawaitable(result) else result
 
 
-async def _function_call(
-    words: Words, context: Context, *, only_describe: bool
-) -> Result | Rewritten | None:
+async def _function_call(words: Words, context: Context, *, only_describe: bool) -> Answer:
     """``CALL`` or ``SELECT`` of one method of a service, or of one system function."""
     token = words.here
     if token.kind is Kind.WORD and token.value.upper().startswith("SYSTEM$"):

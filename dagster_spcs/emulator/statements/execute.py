@@ -45,14 +45,16 @@ class _Clauses:
     integrations: list[str] = field(default_factory=list)
     tags: dict[str, str] = field(default_factory=dict)
     spec: str | None = None
-    template: str | None = None
+    file: tuple[str, str] | None = None
+    """Where on a stage the specification is, without the ``@``, and its name there."""
+    is_template: bool = False
     values: dict[str, Any] | None = None
 
 
 @handles("EXECUTE JOB SERVICE")
 async def execute_job_service(words: Words, context: Context) -> Result:
     """Starts a job; any order of clauses is taken, because sources disagree on it."""
-    clauses = _read_clauses(words, context)
+    clauses = _read_clauses(words)
     if clauses.pool is None:
         raise compilation_error("missing clause IN COMPUTE POOL")
     account = context.account
@@ -60,11 +62,14 @@ async def execute_job_service(words: Words, context: Context) -> Result:
     name = _job_name(clauses, context)
     if not context.tables.schema_exists(name[0], name[1]):
         raise does_not_exist("Schema", f"{name[0]}.{name[1]}")
+    spec = parse(await _specification_text(clauses, context))
+    mounted = [await _with_folders(each, context) for each in spec.containers]
+    spec = replace(spec, containers=tuple(mounted))
+    # From here to the start nothing waits: a name that is free stays free.
     if name in account.jobs:
         raise already_exists(name[2])
     if clauses.query_warehouse is not None and clauses.query_warehouse not in account.warehouses:
         raise does_not_exist("Warehouse", clauses.query_warehouse)
-    spec = parse(_specification_text(clauses))
     images = [_image(context, container.image) for container in spec.containers]
     if not pool.fits(spec.cpu, spec.memory_gib):
         raise invalid_spec(
@@ -72,7 +77,6 @@ async def execute_job_service(words: Words, context: Context) -> Result:
         )
     if pool.suspended and not pool.auto_resume:
         raise compilation_error(f"Compute pool '{pool.name}' is suspended and AUTO_RESUME is FALSE")
-    spec = replace(spec, containers=tuple(_with_folders(each, context) for each in spec.containers))
     job = _new_job(clauses, context, name, spec, images)
     account.jobs[name] = job
     account.changed(job)
@@ -82,13 +86,13 @@ async def execute_job_service(words: Words, context: Context) -> Result:
     return await _until_ended(job, context)
 
 
-def _with_folders(container: ContainerSpec, context: Context) -> ContainerSpec:
+async def _with_folders(container: ContainerSpec, context: Context) -> ContainerSpec:
     """Return the container with the folder of each stage it mounts."""
     found = []
     for mount, location in container.stages:
-        stage, _, path = location[1:].partition("/")
-        place = context.session.resolve(Words(stage).object_name())
-        found.append((mount, str(context.tables.stage_folder(place, path))))
+        async with context.session.lock:
+            stage, path = context.tables.stage(location[1:], context.session)
+        found.append((mount, str(stage.inside(path))))
     return replace(container, stages=tuple(found))
 
 
@@ -105,7 +109,7 @@ async def _until_ended(job: Job, context: Context) -> Result:
     raise job_failed(job.short_name, job.status.value, job.message)
 
 
-def _read_clauses(words: Words, context: Context) -> _Clauses:
+def _read_clauses(words: Words) -> _Clauses:
     clauses = _Clauses()
     while words.here.kind is not Kind.END:
         if words.take("IN", "COMPUTE", "POOL"):
@@ -130,7 +134,7 @@ def _read_clauses(words: Words, context: Context) -> _Clauses:
             words.expect("TAG")
             clauses.tags.update(words.listed(lambda: _tag(words)))
         elif words.take("FROM"):
-            _read_source(words, context, clauses)
+            _read_source(words, clauses)
         elif words.take("USING"):
             clauses.values = dict(words.listed(lambda: _template_value(words)))
         else:
@@ -138,27 +142,21 @@ def _read_clauses(words: Words, context: Context) -> _Clauses:
     return clauses
 
 
-def _read_source(words: Words, context: Context, clauses: _Clauses) -> None:
+def _read_source(words: Words, clauses: _Clauses) -> None:
     if words.take("SPECIFICATION"):
         clauses.spec = words.string()
     elif words.take("SPECIFICATION_TEMPLATE"):
-        clauses.template = words.string()
+        clauses.spec = words.string()
+        clauses.is_template = True
     elif words.at("SPECIFICATION_FILE") or words.at("SPECIFICATION_TEMPLATE_FILE"):
         raise not_emulated("a specification file without a stage, as native apps use it")
     else:
-        location = Words(words.stage().replace("/", " / ", 1))
-        place = context.session.resolve(location.object_name())
-        folder = location.rest().lstrip("/ ") if location.take("/") else ""
-        is_template = words.take("SPECIFICATION_TEMPLATE_FILE")
-        if not is_template and not words.take("SPECIFICATION_FILE"):
+        location = words.stage()
+        clauses.is_template = words.take("SPECIFICATION_TEMPLATE_FILE")
+        if not clauses.is_template and not words.take("SPECIFICATION_FILE"):
             words.expect("SPEC")
         words.expect("=")
-        path = f"{folder.rstrip('/')}/{words.string()}".lstrip("/")
-        text = context.tables.read_stage_file(place, path)
-        if is_template:
-            clauses.template = text
-        else:
-            clauses.spec = text
+        clauses.file = location, words.string()
 
 
 def _tag(words: Words) -> tuple[str, str]:
@@ -188,16 +186,22 @@ def _template_value(words: Words) -> tuple[str, Any]:
         return token.value, text
 
 
-def _specification_text(clauses: _Clauses) -> str:
-    if clauses.template is not None:
+async def _specification_text(clauses: _Clauses, context: Context) -> str:
+    text = clauses.spec
+    if clauses.file is not None:
+        location, file = clauses.file
+        async with context.session.lock:
+            stage, folder = context.tables.stage(location, context.session)
+        text = stage.read(f"{folder.rstrip('/')}/{file}".lstrip("/"))
+    if text is None:
+        raise compilation_error("missing specification")
+    if clauses.is_template:
         if clauses.values is None:
             raise compilation_error("a specification template needs USING")
-        return render(clauses.template, clauses.values)
-    if clauses.spec is None:
-        raise compilation_error("missing specification")
+        return render(text, clauses.values)
     if clauses.values is not None:
         raise compilation_error("USING goes with a specification template")
-    return clauses.spec
+    return text
 
 
 def _job_name(clauses: _Clauses, context: Context) -> ObjectName:

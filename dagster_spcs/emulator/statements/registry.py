@@ -7,7 +7,7 @@ from datetime import datetime
 from dagster_spcs.emulator.account.account import Account
 from dagster_spcs.emulator.account.faults import Faults
 from dagster_spcs.emulator.account.runner import Runner
-from dagster_spcs.emulator.sql.answers import Result
+from dagster_spcs.emulator.sql.answers import FileTransfer, Result
 from dagster_spcs.emulator.sql.given_rows import Rewritten
 from dagster_spcs.emulator.sql.sessions import Session
 from dagster_spcs.emulator.sql.tables import Tables
@@ -34,8 +34,8 @@ class Context:
         return self.moments[expression]
 
 
-Answer = Result | Rewritten | None
-"""A result, a statement for fakesnow in other words, or None: fakesnow's as it stands."""
+Answer = Result | Rewritten | FileTransfer | None
+"""A result, files to move, another text for fakesnow, or None: this one is fakesnow's."""
 Handler = Callable[[Words, Context], Answer | Awaitable[Answer]]
 TableFunction = Callable[[Words, Context], Awaitable[Result | None]]
 

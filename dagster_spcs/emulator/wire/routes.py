@@ -10,12 +10,10 @@ import hmac
 import json
 import logging
 import re
-import secrets
 import uuid
 from collections import deque
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import unquote
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
@@ -26,6 +24,7 @@ from dagster_spcs.emulator.account.account import Account
 from dagster_spcs.emulator.account.faults import Effect, Fault, Faults
 from dagster_spcs.emulator.account.runner import Runner
 from dagster_spcs.emulator.sql.answers import (
+    FileTransfer,
     Result,
     SqlError,
     cancelled,
@@ -43,6 +42,7 @@ from dagster_spcs.emulator.statements.registry import Context
 from dagster_spcs.emulator.wire.connections import Connections
 from dagster_spcs.emulator.wire.queries import Answer, Queries, Query
 from dagster_spcs.emulator.wire.statement_log import SentStatement
+from dagster_spcs.emulator.wire.transfers import Transfers
 
 ANSWER_WITHIN_SECONDS = 45.0
 """A query that takes longer is answered "in progress", and the client polls for its result."""
@@ -59,8 +59,6 @@ _SERVER_VERSION = "9.40.0"
 _KEPT_STATEMENTS = 100_000
 _LARGE = 100_000
 """Bytes of an answer that is not kept for a client that may have lost it."""
-_UPLOAD_HEADERS = "host;x-goog-if-generation-match;x-goog-meta-sfc-digest"
-"""Headers that connector 5 sends with a file, if the address says that they are signed."""
 
 
 class _Refused(Exception):
@@ -87,7 +85,7 @@ class Wire:
         self.connections = Connections(faults.turns_away)
         self._sessions: dict[str, Session] = {}
         self._queries = Queries()
-        self._uploads: set[str] = set()
+        self._transfers = Transfers()
         self.statements: deque[SentStatement] = deque(maxlen=_KEPT_STATEMENTS)
         self.app = Starlette(
             routes=[
@@ -102,7 +100,7 @@ class Wire:
                 # Connector 5 puts two slashes there.
                 Route("/monitoring/queries//{query_id}", self._monitor, methods=["GET"]),
                 Route("/telemetry/send", self._telemetry, methods=["POST"]),
-                Route("/fs_bucket/{path:path}", self._upload, methods=["PUT"]),
+                *self._transfers.routes,
             ],
             exception_handlers={
                 _Refused: _refusal,
@@ -156,7 +154,8 @@ class Wire:
         if connection.database_set and schema is None:
             connection.close()
             connection = self._tables.connect(database, "PUBLIC", autocommit=autocommit)
-        session = Session(connection, user, role, warehouse)
+        client = f"{data.get('CLIENT_APP_ID')} {data.get('CLIENT_APP_VERSION')}"
+        session = Session(connection, user, role, warehouse, client)
         session.expiry = self._faults.expired_sessions
         self._sessions[session.token] = session
         self._tables.register(session)
@@ -294,15 +293,6 @@ class Wire:
         self._known(request)
         return JSONResponse({"success": True, "data": "Log Received"})
 
-    async def _upload(self, request: Request) -> Response:
-        # The address of an upload is given out by PUT and good for one use; it is the only
-        # credential the connector sends with the file.
-        address = f"{request.path_params['path']}?{request.query_params.get('key', '')}"
-        if address not in self._uploads:
-            return Response(status_code=403)
-        self._uploads.discard(address)
-        return await self._tables.upload(request)
-
     async def _run(
         self,
         session: Session,
@@ -325,6 +315,13 @@ class Wire:
             if isinstance(result, Result):
                 self._tables.keep(query_id, result)
                 return _success(result, session, query_id)
+            if isinstance(result, FileTransfer):
+                return self._transfers.announce(
+                    result,
+                    request.headers.get("host", ""),
+                    query_id,
+                    takes_endpoint=session.takes_endpoint,
+                )
             if isinstance(result, Rewritten):
                 rewritten = {**body, "sqlText": result.text}
                 if _binds(body):
@@ -371,13 +368,6 @@ class Wire:
         if "finalDatabaseName" in data:  # a new database is entered after fakesnow's answer
             data["finalDatabaseName"] = session.connection.database
             data["finalSchemaName"] = session.connection.schema
-        stage_info = data.get("stageInfo") or {}
-        if "presignedUrl" in stage_info:
-            key = secrets.token_urlsafe(16)
-            path = stage_info["presignedUrl"].partition("/fs_bucket/")[2]
-            self._uploads.add(f"{unquote(path)}?{key}")
-            stage_info["presignedUrl"] += f"?key={key}&X-Goog-SignedHeaders={_UPLOAD_HEADERS}"
-            stage_info["region"] = ""  # connector 5 refuses an answer without one
         return answer
 
     def _known(self, request: Request) -> Session:

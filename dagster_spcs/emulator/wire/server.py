@@ -24,6 +24,7 @@ from dagster_spcs.emulator.account.pools import ComputePool
 from dagster_spcs.emulator.account.runner import Runner
 from dagster_spcs.emulator.account.store import Store
 from dagster_spcs.emulator.containers.images import Images
+from dagster_spcs.emulator.sql.stage_files import StageFiles
 from dagster_spcs.emulator.sql.tables import Tables
 from dagster_spcs.emulator.wire.routes import Wire
 from dagster_spcs.emulator.wire.statement_log import SentStatement
@@ -256,4 +257,4 @@ class Emulator:
                     )
                 )
         assert _DEFAULT_FAMILY in FAMILIES
-        return account, Tables(tables_folder)
+        return account, Tables(tables_folder, StageFiles(folder / "stages"))
