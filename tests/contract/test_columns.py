@@ -49,6 +49,15 @@ INSTANCES = (
     " creation_time start_time ip_address"
 )
 
+WAREHOUSES = (
+    "name state type size min_cluster_count:FIXED max_cluster_count:FIXED started_clusters:FIXED"
+    " running:FIXED queued:FIXED is_default is_current auto_suspend:FIXED auto_resume available"
+    " provisioning quiescing other created_on:TIMESTAMP_LTZ resumed_on:TIMESTAMP_LTZ"
+    " updated_on:TIMESTAMP_LTZ owner comment enable_query_acceleration"
+    " query_acceleration_max_scale_factor:FIXED resource_monitor actives:FIXED pendings:FIXED"
+    " failed:FIXED suspended:FIXED uuid scaling_policy budget owner_role_type resource_constraint"
+)
+
 
 def without(columns: str, *hidden: str) -> str:
     """Return columns without some."""
@@ -82,6 +91,7 @@ def job(account: Emulator) -> Iterator[str]:
         pytest.param("SELECT * FROM TABLE({job}!SPCS_GET_LOGS())", LOGS, id="logs"),
         pytest.param("SELECT * FROM TABLE({job}!SPCS_GET_EVENTS())", EVENTS, id="events"),
         pytest.param("SELECT * FROM TABLE({job}!SPCS_GET_METRICS())", METRICS, id="metrics"),
+        pytest.param("SHOW WAREHOUSES", WAREHOUSES, id="warehouses"),
     ],
 )  # fmt: skip
 def test_columns(lab: Lab, job: str, statement: str, columns: str) -> None:

@@ -74,6 +74,16 @@ def test_compression(lab: Lab, stage: str, tmp_path: Path) -> None:
     assert gzip.decompress((tmp_path / "a.csv.gz").read_bytes()) == b"1\n"
 
 
+def test_a_bind_names_the_stage(qmark: Lab, stage: str, tmp_path: Path) -> None:
+    """As the connector's users write PUT and LIST with qmark binds."""
+    (tmp_path / "a.csv").write_text("1\n")
+    row = qmark.row(f"PUT file://{tmp_path}/a.csv ? OVERWRITE = TRUE", [f"@{stage}/in"])
+    assert (row["target"], row["status"]) == ("a.csv.gz", "UPLOADED")
+    assert [row["name"] for row in qmark.rows("LIST ?", [f"@{stage}"])] == [
+        f"{stage.lower()}/in/a.csv.gz"
+    ]
+
+
 def test_wildcards(lab: Lab, stage: str, tmp_path: Path) -> None:
     """The client puts every file that matches; GET brings a folder, or what matches a pattern."""
     for name in ("a 1.csv", "a2.csv", "b.csv"):

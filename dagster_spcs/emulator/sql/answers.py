@@ -73,6 +73,7 @@ class FileTransfer:
     """For PUT the client's path, for GET paths within the folder."""
     names: list[str]
     """Paths within the folder, one a source."""
+    has_binds: bool
     options: dict[str, Any]
     """As the wire calls them: ``parallel``, ``overwrite``, ``localLocation`` and so on."""
 

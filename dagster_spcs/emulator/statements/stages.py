@@ -73,7 +73,7 @@ async def put(words: Words, context: Context) -> FileTransfer:
         else:
             raise rest.unexpected()
     name = re.split(r"[/\\]", local)[-1]
-    return FileTransfer("UPLOAD", stage.inside(path), [local], [name], options)
+    return FileTransfer("UPLOAD", stage.inside(path), [local], [name], rest.binds_read > 0, options)
 
 
 @handles("GET")
@@ -93,7 +93,7 @@ async def get(words: Words, context: Context) -> FileTransfer:
             raise rest.unexpected()
     files = await run_in_threadpool(stage.files, path, pattern)
     names = [file.name for file in files]
-    return FileTransfer("DOWNLOAD", stage.folder, names, names, options)
+    return FileTransfer("DOWNLOAD", stage.folder, names, names, rest.binds_read > 0, options)
 
 
 @handles("LIST", "LS")

@@ -1,8 +1,11 @@
 """Warehouses: they exist, can be chosen, and cost nothing."""
 
+from typing import Any
+
 from dagster_spcs.emulator.account.account import Warehouse
 from dagster_spcs.emulator.sql.answers import (
     Column,
+    ColumnType,
     Result,
     already_exists,
     compilation_error,
@@ -12,6 +15,22 @@ from dagster_spcs.emulator.sql.words import Words
 from dagster_spcs.emulator.statements.jobs import like
 from dagster_spcs.emulator.statements.pools import read_options
 from dagster_spcs.emulator.statements.registry import Context, handles
+
+_TYPES: dict[str, ColumnType] = {"n": "fixed", "t": "timestamp_ltz"}
+_COLUMNS = tuple(
+    Column(name, _TYPES.get(kind, "text"))
+    for name, _, kind in (
+        column.partition(":")
+        for column in (
+            "name state type size min_cluster_count:n max_cluster_count:n started_clusters:n"
+            " running:n queued:n is_default is_current auto_suspend:n auto_resume available"
+            " provisioning quiescing other created_on:t resumed_on:t updated_on:t owner comment"
+            " enable_query_acceleration query_acceleration_max_scale_factor:n resource_monitor"
+            " actives:n pendings:n failed:n suspended:n uuid scaling_policy budget owner_role_type"
+            " resource_constraint"
+        ).split()
+    )
+)
 
 
 @handles("CREATE WAREHOUSE", "CREATE OR REPLACE WAREHOUSE")
@@ -77,13 +96,26 @@ def drop_warehouse(words: Words, context: Context) -> Result:
 
 @handles("SHOW WAREHOUSES")
 def show_warehouses(words: Words, context: Context) -> Result:
-    """``SHOW WAREHOUSES [LIKE …]``; the columns clients read."""
+    """``SHOW WAREHOUSES [LIKE …]``."""
     pattern = like(words.string()) if words.take("LIKE") else None
     words.end()
-    names = (Column("name"), Column("state"), Column("type"), Column("size"))
-    rows = [
-        (warehouse.name, "STARTED", "STANDARD", warehouse.size)
-        for warehouse in context.account.warehouses.values()
-        if pattern is None or pattern.fullmatch(warehouse.name)
-    ]
-    return Result(names, rows)
+    current = context.session.warehouse
+    return Result(
+        _COLUMNS,
+        [
+            _row(each, is_current=each.name == current)
+            for each in context.account.warehouses.values()
+            if pattern is None or pattern.fullmatch(each.name)
+        ],
+    )
+
+
+def _row(warehouse: Warehouse, *, is_current: bool) -> tuple[Any, ...]:
+    """Return a row in the order of the page "SHOW WAREHOUSES"; nothing here runs or waits."""
+    created = warehouse.created
+    return (
+        warehouse.name, "STARTED", "STANDARD", warehouse.size, 1, 1, 1, 0, 0, "N",
+        "Y" if is_current else "N", 600, "true", "100", "0", "0", "0", created, created, created,
+        warehouse.owner, warehouse.comment or "", "false", 8, "null", 0, 0, 0, 0, "0", "STANDARD",
+        None, "ROLE", None,
+    )  # fmt: skip

@@ -66,7 +66,10 @@ class Transfers:
             **transfer.options,
         }
         addresses = [f"http://{host}/{_FOLDER}/{key}/{quote(name)}" for name in transfer.names]
-        if takes_endpoint:
+        if transfer.has_binds and not takes_endpoint:
+            # Asking anew, connector 4 leaves the binds out; the client is on this machine.
+            stage |= {"locationType": "LOCAL_FS", "location": str(transfer.folder)}
+        elif takes_endpoint:
             stage |= {"creds": {"GCS_ACCESS_TOKEN": key}, "endPoint": f"http://{host}"}
         elif transfer.command == "UPLOAD":
             stage["presignedUrl"] = addresses[0]
