@@ -9,9 +9,9 @@ import dagster as dg
 from dagster_spcs.definition import (
     define,
     job_asset_spec,
-    refuse_unknown_words,
-    refuse_unlikely_limit,
+    refuse_unlikely_options,
 )
+from dagster_spcs.option_checks import refuse_unless_flag
 from dagster_spcs.run.mode import Mode
 from dagster_spcs.run.options import StepOptions
 from dagster_spcs.run.overlap import Overlap
@@ -110,8 +110,18 @@ def spcs_job_asset(
         raise dg.DagsterInvalidDefinitionError(
             "write @spcs_job_asset(…) with parentheses above the function, and options by name"
         )
-    refuse_unknown_words(mode=mode, overlap=overlap)
-    refuse_unlikely_limit(max_in_flight)
+    refuse_unlikely_options(
+        mode=mode,
+        overlap=overlap,
+        pipes=pipes,
+        compute_pool=compute_pool,
+        max_in_flight=max_in_flight,
+    )
+    refuse_unless_flag("batch", batch)
+    if batch and partitions_def is None:
+        raise dg.DagsterInvalidDefinitionError(
+            "batch=True makes one job of several partitions: give partitions_def as well"
+        )
     if batch and pipes:
         raise dg.DagsterInvalidDefinitionError(
             "batch=True and pipes=True do not go together: what an instance reports does not tell"

@@ -1,12 +1,18 @@
 """What the decorators of job assets have in common: from specs and a function to a definition."""
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, get_args
 
 import dagster as dg
 
 from dagster_spcs.event_log import keys
+from dagster_spcs.option_checks import (
+    refuse_unknown_word,
+    refuse_unless_flag,
+    refuse_unless_name,
+    refuse_unless_seconds,
+    refuse_unless_whole,
+)
 from dagster_spcs.run.asset_keys import AssetKeys
 from dagster_spcs.run.execution import execute_step
 from dagster_spcs.run.mode import Mode
@@ -32,14 +38,13 @@ def job_asset_spec(
         InvalidName: if no table can be called ``result_table``.
         dagster.DagsterInvalidDefinitionError: if a number cannot be meant.
     """
-    if not _is_number(max_retries, (int,)):
-        raise dg.DagsterInvalidDefinitionError(
-            f"max_retries={max_retries!r}: write how many further attempts there may be, 0 for none"
-        )
-    if not _is_number(retry_delay_seconds, (int, float)):
-        raise dg.DagsterInvalidDefinitionError(
-            f"retry_delay_seconds={retry_delay_seconds!r}: write a number of seconds, 0 or more"
-        )
+    refuse_unless_whole(
+        "max_retries",
+        max_retries,
+        least=0,
+        what="how many further attempts there may be, 0 for none",
+    )
+    refuse_unless_seconds("retry_delay_seconds", retry_delay_seconds)
     table = {}
     if result_table is not None:
         qualified(result_table)
@@ -103,35 +108,27 @@ def define(
     return decorated
 
 
-def refuse_unknown_words(*, mode: str, overlap: str) -> None:
-    """Refuse what is none of the words that an option takes.
+def refuse_unlikely_options(
+    *,
+    mode: object,
+    overlap: object,
+    pipes: object,
+    compute_pool: object,
+    max_in_flight: object,
+) -> None:
+    """Refuse what cannot be meant by the options that all job assets have.
 
     Raises:
-        dagster.DagsterInvalidDefinitionError: naming those that it takes.
+        dagster.DagsterInvalidDefinitionError: naming the option and saying what to write.
     """
-    for name, value, known in (
-        ("mode", mode, get_args(Mode)),
-        ("overlap", overlap, get_args(Overlap)),
-    ):
-        if value not in known:
-            raise dg.DagsterInvalidDefinitionError(
-                f"{name}={value!r}: write one of {', '.join(map(repr, known))}"
-            )
-
-
-def refuse_unlikely_limit(max_in_flight: object) -> None:
-    """Refuse a limit under which nothing could start.
-
-    Raises:
-        dagster.DagsterInvalidDefinitionError: saying what to write.
-    """
-    if max_in_flight is not None and not (_is_number(max_in_flight, (int,)) and max_in_flight):
-        raise dg.DagsterInvalidDefinitionError(
-            f"max_in_flight={max_in_flight!r}: write how many jobs may be at work, 1 or more, or"
-            " None for any number"
+    refuse_unknown_word("mode", mode, get_args(Mode))
+    refuse_unknown_word("overlap", overlap, get_args(Overlap))
+    refuse_unless_flag("pipes", pipes)
+    refuse_unless_name("compute_pool", compute_pool, example="CPU_S")
+    if max_in_flight is not None:
+        refuse_unless_whole(
+            "max_in_flight",
+            max_in_flight,
+            least=1,
+            what="how many jobs may be at work, 1 or more, or None for any number",
         )
-
-
-def _is_number(value: object, kinds: tuple[type[int | float], ...]) -> bool:
-    """Whether a value is a number of these kinds, finite and not below 0."""
-    return isinstance(value, kinds) and not isinstance(value, bool) and 0 <= value < math.inf

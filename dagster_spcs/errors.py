@@ -96,9 +96,10 @@ class StatementError(NotAnswered):
         self.sqlstate = sqlstate
         self.query_id = query_id
         self.statement = textwrap.shorten(statement, 300)
-        super().__init__(
-            f"{message}\nStatement: {self.statement}\nQuery id: {query_id}\n{self.next_step}"
-        )
+        lines = [message, f"Statement: {self.statement}" if statement else ""]
+        if query_id:
+            lines += [f"Query id: {query_id}"]
+        super().__init__("\n".join(line for line in (*lines, self.next_step) if line))
 
 
 class ObjectNotFound(StatementError, Lasting):

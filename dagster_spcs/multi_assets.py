@@ -9,8 +9,7 @@ import dagster as dg
 from dagster_spcs.definition import (
     define,
     job_asset_spec,
-    refuse_unknown_words,
-    refuse_unlikely_limit,
+    refuse_unlikely_options,
 )
 from dagster_spcs.run.mode import Mode
 from dagster_spcs.run.options import StepOptions
@@ -79,8 +78,13 @@ def spcs_job_multi_asset(
             a result table is named for none of them, or an option or a parameter of the function
             cannot be meant.
     """
-    refuse_unknown_words(mode=mode, overlap=overlap)
-    refuse_unlikely_limit(max_in_flight)
+    refuse_unlikely_options(
+        mode=mode,
+        overlap=overlap,
+        pipes=pipes,
+        compute_pool=compute_pool,
+        max_in_flight=max_in_flight,
+    )
     tables = {
         dg.AssetKey.from_user_string(key): table for key, table in (result_tables or {}).items()
     }
@@ -137,6 +141,13 @@ def spcs_job_multi_asset(
 def _refuse_what_cannot_be(
     specs: Sequence[dg.AssetSpec], tables: Mapping[dg.AssetKey, str]
 ) -> None:
+    for spec in specs:
+        if not isinstance(spec, dg.AssetSpec):
+            raise dg.DagsterInvalidDefinitionError(
+                f"specs holds {spec!r}: write dg.AssetSpec({spec!r})"
+            )
+    if not specs:
+        raise dg.DagsterInvalidDefinitionError("specs=[]: name at least one asset")
     keys = {spec.key for spec in specs}
     for spec in specs:
         inner = sorted(dep.asset_key.to_user_string() for dep in spec.deps if dep.asset_key in keys)

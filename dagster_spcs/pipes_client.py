@@ -18,7 +18,7 @@ from dagster_spcs.jobs.job_errors import JobFailed
 from dagster_spcs.jobs.report import JobReport
 from dagster_spcs.jobs.submission import Place, PlannedJob, SubmittedJob, submit
 from dagster_spcs.pipes.context import MESSAGES, with_environment, with_pipes
-from dagster_spcs.pipes.storable import NotStorable, storable
+from dagster_spcs.pipes.storable import storable
 from dagster_spcs.resource import SpcsJobResource
 from dagster_spcs.run.earlier_runs import EarlierRuns
 from dagster_spcs.run.listing import list_tracked
@@ -31,7 +31,10 @@ from dagster_spcs.run.waiting import (
 )
 from dagster_spcs.spcs.client import SpcsClient
 from dagster_spcs.spcs.request import JobRequest
+from dagster_spcs.spcs.unreadable import one_line
 
+_MOST_NOTES = 10
+"""Odd messages of one job that are told."""
 _calls: WeakKeyDictionary[dg.OpExecutionContext, Counter[str]] = WeakKeyDictionary()
 """How often each request was run, by the execution of a step; a repeated step counts anew."""
 _counting = threading.Lock()
@@ -72,22 +75,26 @@ class PipesSpcsLogsMessageReader(dg.PipesMessageReader):
         finally:
             self._handler = None
 
-    def deliver(self, report: JobReport) -> None:
-        """Hand over what a job said.
-
-        Raises:
-            NotStorable: if a message holds what Dagster cannot store.
-        """
+    def deliver(self, report: JobReport) -> list[str]:
+        """Hand over what a job said; return why some messages were not taken."""
         assert self._handler is not None, "messages are delivered while the session is open"
         assert report.messages is not None
+        refused = []
         for message in report.messages.messages:
-            self._handler.handle_message(
-                {
-                    "__dagster_pipes_version": PIPES_PROTOCOL_VERSION,
-                    "method": cast(Any, message.method),
-                    "params": storable(message.params),
-                }
-            )
+            try:
+                self._handler.handle_message(
+                    {
+                        "__dagster_pipes_version": PIPES_PROTOCOL_VERSION,
+                        "method": cast(Any, message.method),
+                        "params": storable(message.params),
+                    }
+                )
+            except Exception as error:  # Dagster's handler checks nothing before it reads
+                kind = type(error).__name__
+                refused.append(
+                    f"message {one_line(str(message.method))!r}: {kind}: {one_line(str(error))}"
+                )
+        return refused
 
     def no_messages_debug_text(self) -> str:
         """Tell where messages were looked for."""
@@ -156,10 +163,8 @@ class PipesSpcsClient(dg.ConfigurableResource[Any], dg.PipesClient):
             else:
                 told = with_environment(request, session.get_bootstrap_env_vars())
             report = self._run_to_its_end(context, client, self._planned(context, request, told))
-            try:
-                reader.deliver(report)
-            except NotStorable as error:
-                raise dg.Failure(f"{report.job.name} reported something odd: {error}") from error
+            for note in reader.deliver(report)[:_MOST_NOTES]:
+                context.log.warning(f"{report.job.name} reported something odd: {note}")
         if not report.succeeded:
             raise dg.Failure(str(JobFailed.of(report)))
         metadata = job_metadata(report, ContainerReports(), account=self.spcs.account())

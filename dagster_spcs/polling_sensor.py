@@ -2,11 +2,18 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import get_args
 
 import dagster as dg
 
 from dagster_spcs.event_log import keys
 from dagster_spcs.jobs.gather import MetadataSource
+from dagster_spcs.option_checks import (
+    refuse_unknown_word,
+    refuse_unless_flag,
+    refuse_unless_seconds,
+    refuse_unless_whole,
+)
 from dagster_spcs.resource import bound_resource
 from dagster_spcs.sensor.cursor import read_cursor
 from dagster_spcs.sensor.observed import ObservedJobs
@@ -56,8 +63,28 @@ def build_spcs_polling_sensor(
         resource_key: under which the ``SpcsJobResource`` is bound.
 
     Raises:
-        dagster.DagsterInvalidDefinitionError: if ``drop_after`` is not a span of time.
+        dagster.DagsterInvalidDefinitionError: if an option cannot be meant; it says what to write.
     """
+    refuse_unless_whole(
+        "minimum_interval_seconds",
+        minimum_interval_seconds,
+        least=1,
+        what="seconds between two ticks, 1 or more",
+    )
+    if metadata is not None:
+        refuse_unknown_word("metadata", metadata, get_args(MetadataSource))
+    refuse_unless_whole(
+        "max_completions",
+        max_completions,
+        least=1,
+        what="how many jobs a tick may record, 1 or more",
+    )
+    refuse_unless_seconds("max_seconds", max_seconds, positive=True)
+    refuse_unless_flag("failure_runs", failure_runs)
+    if observe is not None and not isinstance(observe, Mapping):
+        raise dg.DagsterInvalidDefinitionError(
+            f'observe={observe!r}: write asset keys by job names, like {{"NIGHTLY_*": "scores"}}'
+        )
     if drop_after is not None and not (
         isinstance(drop_after, timedelta) and drop_after >= timedelta(0)
     ):

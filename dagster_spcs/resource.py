@@ -1,10 +1,11 @@
 """``SpcsJobResource``: configuration in, client out."""
 
+import difflib
 from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 import dagster as dg
-from pydantic import Field, PrivateAttr
+from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from dagster_spcs.errors import InvalidName, ObjectNotFound, SpcsError
 from dagster_spcs.jobs.gather import MetadataSource
@@ -96,6 +97,41 @@ class SpcsJobResource(dg.ConfigurableResource[Any]):
         ),
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _known(cls, values: Any) -> Any:
+        """Refuse a misspelt option, which Dagster would ignore."""
+        if isinstance(values, dict):
+            fields = cls.model_fields
+            known = {*fields, *(each.alias for each in fields.values() if each.alias)}
+            for name in values.keys() - known:
+                close = difflib.get_close_matches(str(name), known, 1)
+                hint = f"; did you mean {close[0]}?" if close else ""
+                raise ValueError(f"SpcsJobResource has no option {name!r}{hint}")
+        return values
+
+    @field_validator("compute_pool", "database", "schema_", "query_warehouse")
+    @classmethod
+    def _name(cls, value: str | None) -> str | None:
+        # The value of an environment variable is known only in a run; it comes here then.
+        if value is not None and not isinstance(value, dg.EnvVar):
+            _single(value)
+        return value
+
+    @field_validator("job_name_prefix")
+    @classmethod
+    def _prefix(cls, value: str) -> str:
+        if not isinstance(value, dg.EnvVar):
+            JobName(choose_job_name(_single(value).strip("_"), "", []))
+        return value
+
+    @field_validator("pipes_stage")
+    @classmethod
+    def _stage(cls, value: str | None) -> str | None:
+        if value is not None and not isinstance(value, dg.EnvVar) and not value.startswith("@"):
+            raise ValueError(f"write @database.schema.stage/path, not {value!r}")
+        return value
+
     _waited_for: list[set[JobName]] = PrivateAttr(default_factory=list)
 
     @property
@@ -136,9 +172,14 @@ class SpcsJobResource(dg.ConfigurableResource[Any]):
         database = self.database or getattr(self.snowflake, "database", None)
         schema = self.schema_ or getattr(self.snowflake, "schema_", None)
         if not database or not schema:
+            missing = " and ".join(
+                f"`{name}`"
+                for name, value in (("database", database), ("schema", schema))
+                if not value
+            )
             raise InvalidName(
-                f"{database}.{schema}",
-                "jobs live in a schema: set `database` and `schema` of SpcsJobResource or of its"
+                ".".join(each for each in (database, schema) if each),
+                f"jobs live in a schema: set {missing} of SpcsJobResource or of its"
                 " SnowflakeResource",
             )
         prefix = _single(self.job_name_prefix).strip("_")

@@ -8,7 +8,9 @@ from functools import cache
 from typing import Any
 
 import dagster as dg
+from pydantic import ValidationError
 
+from dagster_spcs.components.refusals import accepted, told_later
 from dagster_spcs.components.values import render
 from dagster_spcs.polling_sensor import build_spcs_polling_sensor
 from dagster_spcs.resource import SpcsJobResource
@@ -18,6 +20,7 @@ _DEFAULTS = {"autocommit": True, "login_timeout": 20}
 """A tick has 60 seconds, and is to report an outage in time."""
 
 
+@told_later
 def resolve_connection(context: dg.ResolutionContext, value: Any) -> Any:
     """Return the attributes of a ``SnowflakeResource``, or the resource that an expression gives.
 
@@ -60,7 +63,11 @@ def resource_of(connection: Any) -> SpcsJobResource:
     """Return the resource over a connection: the same one for the same attributes.
 
     Several files may name the same connection; two resources under one key would be refused.
+
+    Raises:
+        dagster.DagsterInvalidDefinitionError: if an attribute cannot be meant.
     """
+    connection = accepted(connection)
     if isinstance(connection, Mapping):
         return _resource_of(json.dumps(connection, sort_keys=True))
     return SpcsJobResource(snowflake=connection)
@@ -75,7 +82,12 @@ def _resource_of(document: str) -> SpcsJobResource:
         name: dg.EnvVar(variable) if (variable := _variable_of(value)) else value
         for name, value in given.items()
     }
-    return SpcsJobResource(snowflake=SnowflakeResource(**values))
+    try:
+        return SpcsJobResource(snowflake=SnowflakeResource(**values))
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        place = ".".join(map(str, ("snowflake", *first["loc"])))
+        raise dg.DagsterInvalidDefinitionError(f"{place}: {first['msg']}") from None
 
 
 @cache

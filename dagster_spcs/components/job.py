@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from dagster_spcs.assets import spcs_job_asset
 from dagster_spcs.components.connection import resolve_connection, resource_of, sensor_of
+from dagster_spcs.components.refusals import accepted, told_later
 from dagster_spcs.components.schema import describe_fields
 from dagster_spcs.components.values import render
 from dagster_spcs.spcs.request import JobRequest, SpecTemplate, StageFile
@@ -28,8 +29,36 @@ def _request(job: Mapping[str, Any], folder: Path) -> JobRequest:
     fields["spec"] = _specification(forms[0], fields, folder)
     for name in ("timeout", "start_timeout"):
         if f"{name}_seconds" in fields:
-            fields[name] = timedelta(seconds=float(fields.pop(f"{name}_seconds")))
+            fields[name] = _span(f"job.{name}_seconds", fields.pop(f"{name}_seconds"))
     return JobRequest.model_validate(fields)
+
+
+def _span(place: str, value: Any) -> timedelta:
+    """Return a span of time; a number may be written in quotes."""
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        return timedelta(seconds=float(value))
+    except (TypeError, ValueError, OverflowError):
+        raise dg.DagsterInvalidDefinitionError(
+            f"{place}: write a number of seconds above 0"
+        ) from None
+
+
+def _read(folder: Path, name: Any) -> str:
+    """Return the text of a file beside the ``defs.yaml``."""
+    if not isinstance(name, str) or not name:
+        raise dg.DagsterInvalidDefinitionError("job.spec_file: write the name of a file")
+    try:
+        return folder.joinpath(name).read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise dg.DagsterInvalidDefinitionError(
+            f"job.spec_file: {name} is not text in UTF-8"
+        ) from None
+    except OSError as error:
+        raise dg.DagsterInvalidDefinitionError(
+            f"job.spec_file: {name} cannot be read ({error.strerror})"
+        ) from None
 
 
 def _specification(
@@ -38,9 +67,13 @@ def _specification(
     value = fields.pop(form)
     values = fields.pop("template_values", {})
     if form == "spec":
+        if not isinstance(value, Mapping):
+            raise dg.DagsterInvalidDefinitionError(
+                "job.spec: write a specification, like {containers: [{name: main, image: …}]}"
+            )
         return ServiceSpec.from_document(value if "spec" in value else {"spec": value})
     if form == "spec_file":
-        return ServiceSpec.from_yaml(folder.joinpath(value).read_text())
+        return ServiceSpec.from_yaml(_read(folder, value))
     if form == "stage_file":
         return StageFile.model_validate(value)
     if form == "template_stage_file":
@@ -48,6 +81,7 @@ def _specification(
     return SpecTemplate(template=value, values=values)
 
 
+@told_later
 def _resolve_job(context: dg.ResolutionContext, job: Any) -> Any:
     """Return the section ``job`` with its expressions rendered; ``template`` is Snowflake's."""
     if not isinstance(job, Mapping):
@@ -155,7 +189,7 @@ class SpcsJobComponent(dg.Component, dg.Model, dg.Resolvable):
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """Return the asset."""
-        request = _request(self.job, context.path)
+        request = _request(accepted(self.job), context.path)
 
         def job(context: dg.AssetExecutionContext) -> JobRequest:
             return request

@@ -169,6 +169,9 @@ def unreported(
         return []
     known = {each.check_name for each in reported}
     hint = "" if report.job.identity.pipes else "; it is asked to by pipes=True"
+    others = sorted(known - set(checks.of_containers))
+    if others:
+        hint = f"; it reported {', '.join(others)}"
     return [
         dg.AssetCheckEvaluation(
             asset_key=dg.AssetKey(list(report.job.asset_key)),

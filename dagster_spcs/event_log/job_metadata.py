@@ -69,7 +69,8 @@ def _told_by_the_account(report: JobReport) -> Metadata:
     metadata: Metadata = {}
     if report.history is not None:
         metadata[keys.QUERY_ID] = report.history.query_id
-        metadata[keys.MESSAGE] = report.history.message
+        if not report.needs_cancelling:  # it says that the job is running
+            metadata[keys.MESSAGE] = report.history.message
     if report.family is not None:
         metadata[keys.INSTANCE_FAMILY] = report.family
     if report.containers:

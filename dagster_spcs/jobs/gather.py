@@ -221,7 +221,8 @@ class Gatherer:
                 document = self._client.specification(report.job.name)
                 partitions = partitions_of(document)
             except NotAnswered as error:
-                return report.with_note(as_note("the partitions of this job", error))
+                note = as_note("the partitions of this job", error)
+                return replace(report.with_note(note), is_whole=False)  # it is asked again
         return replace(report, partitions=partitions)
 
     def _with_messages(self, report: JobReport) -> JobReport:
@@ -234,7 +235,8 @@ class Gatherer:
         totals = _totals(report.log, late)
         # Of several containers one may have said everything before another's lines have arrived.
         found, is_whole = late, late.has_closed and len(report.containers) == 1
-        if not is_whole:
+        # Without containers no node can be asked.
+        if not is_whole and report.containers:
             try:
                 log = self._client.node_logs(report.job.name, report.containers, last_lines=None)
             except NotAnswered as error:
@@ -297,12 +299,13 @@ def _with_verdict(report: JobReport, now: datetime) -> JobReport:
     goes_on_too_long = report.goes_on and deadline is not None and deadline < now
     did_not_start = _did_not_start(report, now)
     timed_out = job.is_overdue(now) or job.ran_out_of_time or goes_on_too_long or did_not_start
-    return replace(report, timed_out=timed_out, did_not_start=did_not_start)
+    return replace(report, timed_out=timed_out, did_not_start=did_not_start, seen=now)
 
 
 def _did_not_start(report: JobReport, now: datetime) -> bool:
     job = report.job
-    never_started = all(each.started is None for each in report.containers)
+    containers = report.containers
+    never_started = bool(containers) and all(each.started is None for each in containers)
     return job.is_late_to_start(now) or (never_started and job.ran_out_of_time_to_start)
 
 

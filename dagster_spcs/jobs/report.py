@@ -37,6 +37,8 @@ class JobReport:
     """Of a batch: what its instances make, in their order; empty if that could not be told."""
     is_whole: bool = True
     """Whether no more of its log is to come: lines reach the event table minutes late."""
+    seen: datetime | None = None
+    """When the account was asked."""
     goes_on: bool = False
     """Whether instances still work after another one failed; they take the time they need."""
     missing: tuple[str, ...] = ()
@@ -67,7 +69,7 @@ class JobReport:
         if self.job.status is JobStatus.DELETED:
             return "was dropped by somebody before its end was seen"
         if self.job.status is JobStatus.CANCELLED:
-            return "was cancelled by somebody"
+            return "was cancelled"
         return f"ended {self.status_text}"
 
     @property
@@ -97,10 +99,11 @@ class JobReport:
 
     @property
     def completed(self) -> datetime:
-        """When the job ended."""
+        """When the job ended; one that is past its deadline and still works ends as it is seen."""
         if self.history is not None and self.history.completed is not None:
             return self.history.completed
-        return self.job.record.updated_on
+        updated = self.job.record.updated_on
+        return max(self.seen, updated) if self.needs_cancelling and self.seen else updated
 
     @property
     def exit_codes(self) -> dict[str, int]:

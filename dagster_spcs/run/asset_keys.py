@@ -39,11 +39,14 @@ class AssetKeys:
         A function may name it as it was defined, or as ``context.selected_asset_keys`` does.
 
         Raises:
-            KeyError: if there are requests for assets that the step does not have.
+            ValueError: if there are requests for assets that the step does not have.
         """
         unknown = sorted(each.to_user_string() for each in requests.keys() - self.known)
         if unknown:
-            raise KeyError(f"the step has no asset {', '.join(unknown)}")
+            own = ", ".join(sorted(each.to_user_string() for each in self.defined))
+            raise ValueError(
+                f"the function returned requests for {', '.join(unknown)}; the step has {own}"
+            )
         if self.defined[key] in requests or key in self.defined.values():
             return requests.get(self.defined[key])
         return requests.get(key)

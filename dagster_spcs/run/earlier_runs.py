@@ -87,6 +87,8 @@ def _fits(client: SpcsClient, job: TrackedJob, planned: PlannedJob) -> bool:
     does = (identity.asset, identity.partition, identity.call, identity.batch)
     if does != (planned.asset, planned.partition, planned.call, bool(planned.partitions)):
         return False
+    if identity.code_version != planned.code_version:  # it runs what the asset was made by before
+        return False
     # A job that only the sensor records cannot be waited for as well, or two would record it.
     if planned.blocking and not identity.blocking:
         return False

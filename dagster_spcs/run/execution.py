@@ -132,8 +132,10 @@ class StepExecution:
             with self._cancelled_after(*INTERRUPTIONS, names=names):
                 for job in found:
                     self._log_found(job)
-                fitting = self._wait_for_room(planned, patient=not found)
-                submitted = [*found, *self._submit(fitting)]
+                fitting, has_waited = self._wait_for_room(planned, patient=not found)
+                # Another run may have started the same while this one waited.
+                due = self._without_overlap(fitting) if has_waited else fitting
+                submitted = [*found, *self._submit(due)]
             planned, found = _without(planned, {each.work for each in fitting}), []
             if self._mode.blocking:
                 unfinished = {job.name for job in submitted}
@@ -148,18 +150,29 @@ class StepExecution:
         """Return what is to be submitted, and the jobs of earlier runs to go on with."""
         listed: list[TrackedJob] = []
         if self._earlier.run_ids or self._options.overlap != "allow":
-            listed = list_tracked(self._client, self._place)
+            listed = self._listed()
         found = self._earlier.find(self._client, planned, listed, self._is_used_up)
         left = _without(planned, {job.planned.work for job in found})
         return self._without_overlap(left, listed), found
 
-    def _wait_for_room(self, planned: Sequence[PlannedJob], *, patient: bool) -> list[PlannedJob]:
-        """Return what may be submitted now; without other work wait until something may."""
+    def _listed(self) -> list[TrackedJob]:
+        return self._client.patiently(
+            lambda: list_tracked(self._client, self._place),
+            poll_seconds=self._resource.poll_seconds,
+        )
+
+    def _wait_for_room(
+        self, planned: Sequence[PlannedJob], *, patient: bool
+    ) -> tuple[list[PlannedJob], bool]:
+        """Return what may be submitted now, and whether there was a wait for it.
+
+        Without other work wait until something may be submitted.
+        """
         said = False
         while True:
-            fitting = self._limits.fitting(self._client, self._place, planned)
+            fitting = self._limits.fitting(self._listed, planned)
             if fitting or not planned or not patient:
-                return fitting
+                return fitting, said
             if not said:
                 self._context.log.info(
                     f"Waiting with {len(planned)} jobs: as many as max_in_flight allows are at"
@@ -212,12 +225,12 @@ class StepExecution:
         self._context.log_event(event)
 
     def _without_overlap(
-        self, planned: Sequence[PlannedJob], listed: Sequence[TrackedJob]
+        self, planned: Sequence[PlannedJob], listed: Sequence[TrackedJob] | None = None
     ) -> list[PlannedJob]:
         """Return what is to be submitted, after dealing with jobs of other runs in flight."""
         if self._options.overlap == "allow":
             return list(planned)
-        found = find_overlapping(planned, listed)
+        found = find_overlapping(planned, self._listed() if listed is None else listed)
         if self._options.overlap == "cancel_previous":
             cancel_and_wait(
                 self._client,
@@ -263,6 +276,7 @@ class StepExecution:
             # Of a batch that is FAILED other instances may be at work while it is read.
             unfinished.difference_update(job.name for job in ended if not job.identity.batch)
             for start in range(0, len(ended), _READ_TOGETHER):
+                self._signs.show()  # reading many may take minutes
                 yield from self._record(ended[start : start + _READ_TOGETHER], gatherer, streams)
             unfinished.difference_update(job.name for job in ended)
 

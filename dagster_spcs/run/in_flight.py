@@ -6,12 +6,11 @@ beyond the limit by what each of them submits.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from dagster_spcs.jobs.submission import Place, PlannedJob
-from dagster_spcs.run.listing import list_tracked
-from dagster_spcs.spcs.client import SpcsClient
+from dagster_spcs.jobs.submission import PlannedJob
+from dagster_spcs.jobs.tracked_job import TrackedJob
 
 
 @dataclass(frozen=True)
@@ -22,12 +21,12 @@ class InFlightLimits:
     of_deployment: int | None
 
     def fitting(
-        self, client: SpcsClient, place: Place, planned: Sequence[PlannedJob]
+        self, list_jobs: Callable[[], Iterable[TrackedJob]], planned: Sequence[PlannedJob]
     ) -> list[PlannedJob]:
         """Return what may be submitted now, in order; lists the jobs if there is a limit."""
         if self.of_asset is None and self.of_deployment is None:
             return list(planned)
-        at_work = [job for job in list_tracked(client, place) if not job.is_over]
+        at_work = [job for job in list_jobs() if not job.is_over]
         of_asset = Counter(job.asset_key for job in at_work)
         total = len(at_work)
         chosen = []

@@ -1,9 +1,12 @@
 """What to do about jobs of other runs that are in flight for the same asset and partition."""
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
+from dagster_spcs.errors import ObjectNotFound
 from dagster_spcs.jobs.submission import PlannedJob
 from dagster_spcs.jobs.tracked_job import TrackedJob
 from dagster_spcs.spcs.client import SpcsClient
@@ -63,16 +66,19 @@ def cancel_and_wait(
     warn: Callable[[str], None],
 ) -> None:
     """Cancel older jobs and wait for their end, so that two never write one table."""
+    poll_seconds = min(1.0, poll_seconds)
     for job in jobs:
         say(f"Cancelling {job.name}, in flight for the same asset and partition.")
         if job.status is not JobStatus.CANCELLING:
-            client.cancel(job.name)
-    try:
-        for _ in client.wait(
-            [job.name for job in jobs],
-            poll_seconds=min(1.0, poll_seconds),
-            timeout_seconds=_CANCELLED_WITHIN_SECONDS,
-        ):
-            pass
-    except JobTimedOut as error:
-        warn(f"Cancelled, and not ended yet: {error}")
+            with suppress(ObjectNotFound):  # it was dropped meanwhile
+                client.patiently(partial(client.cancel, job.name), poll_seconds=poll_seconds)
+    for job in jobs:
+        try:
+            for _ in client.wait(
+                [job.name], poll_seconds=poll_seconds, timeout_seconds=_CANCELLED_WITHIN_SECONDS
+            ):
+                pass
+        except ObjectNotFound:
+            say(f"{job.name} is gone.")
+        except JobTimedOut as error:
+            warn(f"Cancelled, and not ended yet: {error}")

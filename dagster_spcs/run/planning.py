@@ -86,6 +86,11 @@ class Planner:
         ]
 
     def _checked(self, key: dg.AssetKey, request: object) -> JobRequest:
+        if request is None:
+            raise TypeError(
+                f"the function returned no JobRequest for asset {key.to_user_string()}, which is"
+                " selected"
+            )
         if not isinstance(request, JobRequest):
             raise TypeError(
                 f"the function of asset {key.to_user_string()} returned"

@@ -28,7 +28,8 @@ def notes_on_set_up(
         yield (
             f"No sensor of this code location records the jobs of resource {resource_key!r}: what"
             " this job makes will not be shown. Add build_spcs_polling_sensor() to the sensors of"
-            ' the Definitions, or use mode="blocking".'
+            " the Definitions, in YAML `polling_sensor: true` to the component, or use"
+            ' mode="blocking".'
         )
     yield from resource.notes_on_set_up()
 

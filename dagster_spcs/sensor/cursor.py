@@ -75,6 +75,16 @@ class Cursor(BaseModel):
             raise ValueError("a number and a digest")
         return value
 
+    def not_beyond(self, now: datetime) -> "Cursor":
+        """Return the cursor with no ``through`` that the jobs of this moment could fall behind.
+
+        One may have been saved while the account's clock was wrong.
+        """
+        latest = now - LISTED_WITHIN
+        if self.through is None or self.through <= latest:
+            return self
+        return self.model_copy(update={"through": latest})
+
     @property
     def jobs_in_flight(self) -> int:
         """How many jobs were not settled after the last tick."""
@@ -179,6 +189,7 @@ def move(
     opened: Iterable[TrackedJob],
     settled: Collection[JobKey],
     *,
+    now: datetime,
     unseen_since: datetime | None = None,
 ) -> Cursor:
     """Return the cursor after a tick has settled some jobs.
@@ -188,6 +199,8 @@ def move(
         jobs: the listed jobs of the assets that the tick looks after.
         opened: those of them that were not settled when the tick began.
         settled: the jobs that the tick settled, listed or dropped.
+        now: by Dagster's clock. The account's may be ahead, and be set back: then a job is newer
+            than others that were created "later".
         unseen_since: since when jobs were created that are not settled and not among ``jobs``,
             because their rows could not be read or were not listed; ``through`` does not go past
             that.
@@ -195,7 +208,7 @@ def move(
     unsettled = {job.digest: job for job in opened if job.key not in settled}
     newest = max(_known(cursor.newest, *(job.record.created_on for job in jobs)), default=None)
     held_by = [job.record.created_on for job in unsettled.values()]
-    held_by += [newest - LISTED_WITHIN] if newest is not None else []
+    held_by += [min(newest, now) - LISTED_WITHIN] if newest is not None else []
     held_by += _known(unseen_since)
     through = min(held_by, default=cursor.through)
     marks = Marks(cursor.settled)

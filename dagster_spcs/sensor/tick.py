@@ -82,7 +82,7 @@ class Tick:
         self._now = clocks.utc_now()
         self._begun = time.monotonic()
         self._place = resource.place()
-        self._cursor = self._in_this_place(cursor)
+        self._cursor = self._in_this_place(cursor).not_beyond(self._now)
         instance = context.instance
         self._location = CodeLocation(context.repository_def, instance, options.resource_key)
         self._set_up = tuple(self._notes_on_set_up(resource))
@@ -340,6 +340,7 @@ class Tick:
             listed.jobs,
             opened,
             self._recording.settled,
+            now=self._now,
             unseen_since=self._unseen_since(listed, left),
         )
         cursor = moved.model_copy(

@@ -267,6 +267,22 @@ class SpcsClient:
                 raise JobTimedOut(sorted(waiting), timeout_seconds)
             self._sleep(poll_seconds)
 
+    def patiently(self, look: Callable[[], Made], *, poll_seconds: float) -> Made:
+        """Return what a look at the account returns; one that is refused in passing is repeated.
+
+        Raises:
+            NotAnswered: if the refusal lasts, or went on for ``retry_timeout_seconds``.
+        """
+        patience = _Patience(self._retry_timeout_seconds, self._clock)
+        while True:
+            try:
+                return look()
+            except NotAnswered as error:
+                if patience.ends_at(error):
+                    raise
+                self._on_retry(error)
+            self._sleep(poll_seconds)
+
     def _look(
         self, names: Collection[JobName], seen: dict[JobName, JobRecord]
     ) -> dict[JobName, JobRecord]:

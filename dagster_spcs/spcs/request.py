@@ -5,7 +5,7 @@ import re
 from datetime import timedelta
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from dagster_spcs.spcs.names import identifier, qualified
 from dagster_spcs.spec.service import ServiceSpec
@@ -88,6 +88,21 @@ class JobRequest(_Model):
     """From submission; a job past it is cancelled and reported as failed."""
     start_timeout: timedelta | None = None
     """From submission; a job that is still PENDING then is cancelled and reported as failed."""
+
+    @field_validator("extras")
+    @classmethod
+    def _extras(cls, value: dict[str, Any]) -> dict[str, Any]:
+        try:
+            json.dumps(value)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"extras are told as JSON: {error}") from error
+        return value
+
+    @model_validator(mode="after")
+    def _time_to_start(self) -> "JobRequest":
+        if self.timeout and self.start_timeout and self.start_timeout > self.timeout:
+            raise ValueError("start_timeout is longer than timeout")
+        return self
 
     @field_validator("name")
     @classmethod

@@ -49,6 +49,7 @@ _CREDENTIALS = frozenset(
         390422,  # network policy forbids this address
     }
 )
+_ROLE_NOT_GRANTED = 390189
 _CONNECTION_IS_CLOSED = 250002
 # The connector's own numbers (no answer came from the account) are 25xxxx.
 _CONNECTOR_NUMBERS = range(250_000, 260_000)
@@ -66,6 +67,12 @@ def translate(error: BaseException, statement: str = "") -> errors.SpcsError:
     if number in _CREDENTIALS:
         return errors.AuthenticationFailed(
             _with_next_step(error, "Check user, password or key of the Snowflake resource.")
+        )
+    if number == _ROLE_NOT_GRANTED:
+        return errors.AuthenticationFailed(
+            _with_next_step(
+                error, "Check `role` of the Snowflake resource, or grant it to the user."
+            )
         )
     if number in _SESSION_ENDED or number == _CONNECTION_IS_CLOSED:
         return errors.SessionExpired(_with_next_step(error, "Connect again."))
@@ -137,7 +144,7 @@ class SnowflakeSession:
             translated = self._translate(error, statement.shown or statement.text)
             if isinstance(translated, errors.Retryable):
                 self._forget(connection)
-            raise translated from error
+            raise translated from None  # it has the text; the connector's own trace is long
 
     def close(self) -> None:
         """Close the connection if there is one; the session may be used again."""
@@ -156,7 +163,7 @@ class SnowflakeSession:
                 try:
                     self._connection = stack.enter_context(self._connect())
                 except (vendor.Error, OSError) as error:
-                    raise self._translate(error) from error
+                    raise self._translate(error) from None
                 self._stack = stack
             return self._connection
 

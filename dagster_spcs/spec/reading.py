@@ -27,12 +27,17 @@ def read_yaml(text: str) -> Any:
     try:
         loader = yaml.SafeLoader(text)
         try:
-            node = loader.get_single_node()
+            node = loader.get_node() if loader.check_node() else None
+            if loader.check_node():
+                raise InvalidSpecification("Invalid spec: it holds several YAML documents")
+            _refuse_repeated_keys(node, set())
             for container in _containers(node):
                 _keep_texts(container)
             return None if node is None else loader.construct_document(node)
         finally:
             loader.dispose()
+    except InvalidSpecification:
+        raise
     except yaml.MarkedYAMLError as error:
         raise InvalidSpecification(f"Invalid spec: not YAML{_reason(error)}") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
@@ -57,8 +62,36 @@ def _containers(node: yaml.Node | None) -> Iterator[yaml.Node]:
 
 
 def _values(node: yaml.Node | None, name: str) -> Iterator[yaml.Node]:
+    if isinstance(node, yaml.SequenceNode):  # of mappings that are merged
+        for each in node.value:
+            yield from _values(each, name)
+    elif isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            if key.tag == _MERGE:
+                yield from _values(value, name)
+            elif key.value == name:
+                yield value
+
+
+def _refuse_repeated_keys(node: yaml.Node | None, seen: set[int]) -> None:
+    """Refuse a key that stands twice in a mapping: YAML readers differ on which one counts."""
+    if node is None or id(node) in seen:
+        return
+    seen.add(id(node))
     if isinstance(node, yaml.MappingNode):
-        yield from (value for key, value in node.value if key.value == name)
+        found: set[str] = set()
+        for key, value in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.tag != _MERGE:
+                if key.value in found:
+                    raise InvalidSpecification(
+                        f"Invalid spec: the key {key.value!r} stands twice"
+                        f" (line {key.start_mark.line + 1})"
+                    )
+                found.add(key.value)
+            _refuse_repeated_keys(value, seen)
+    elif isinstance(node, yaml.SequenceNode):
+        for each in node.value:
+            _refuse_repeated_keys(each, seen)
 
 
 def _keep_texts(container: yaml.Node) -> None:

@@ -1,5 +1,7 @@
 """Job assets written in YAML, run over the emulator."""
 
+import re
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,6 +9,7 @@ from typing import Any
 import dagster as dg
 import pytest
 import yaml
+from dagster.components.testing import create_defs_folder_sandbox
 
 from dagster_spcs import ServiceSpec, SpcsJobComponent, SpcsPollingSensorComponent
 from dagster_spcs.emulator import Emulator
@@ -345,7 +348,7 @@ def job_of(job: dict[str, Any]) -> dict[str, Any]:
 def test_expression_that_makes_nothing(text: str, complaint: str) -> None:
     """An undefined name is an error that names it and its place."""
     with pytest.raises(Exception, match=rf"job\.comment: .*{complaint}"):
-        job_of({"spec_file": "x", "comment": text})
+        assets_of({"asset": {"key": "a"}, "job": {"spec_file": "x", "comment": text}})
 
 
 @pytest.mark.parametrize("value", [80, 1.10, True, 0o123])
@@ -375,3 +378,58 @@ def test_no_refusal_repeats_a_value(change: dict[str, Any]) -> None:
     with pytest.raises(Exception) as caught:  # noqa: PT011  the class is not the point
         assets_of(raw)
     assert "hunter2" not in f"{caught.value}{caught.value.__cause__}{caught.value.__context__}"
+
+
+@pytest.mark.parametrize(
+    ("attributes", "told"),
+    [
+        ("snowflake: {account: x, user: u, password: hunter2, logintimeout: 5}",
+         "write login_timeout"),
+        ("snowflake: {account: x, user: u, password: [hunter2]}", r"snowflake\.password: Input"),
+        ("snowflake: {account: x, user: u, password: hunter2, role: '{{ nope }}'}", "undefined"),
+        ("job: {spec: {containers: [{name: main, image: /a/b/c/d:1,"
+         " env: {TOKEN: hunter2, X: '{{ nope }}'}}]}}", "undefined"),
+        ("job: {spec_file: spec.yaml, timeout_seconds: hunter2}", "write a number of seconds"),
+    ],
+)  # fmt: skip
+def test_no_refusal_shows_the_file(attributes: str, told: str) -> None:
+    """Dagster adds the lines around the place to an error of a resolver."""
+    job = "" if attributes.startswith("job") else "  job: {spec_file: spec.yaml}\n"
+    text = (
+        "type: dagster_spcs.SpcsJobComponent\nattributes:\n  asset: {key: a}\n"
+        f"{job}  {attributes}\n"
+    )
+    with create_defs_folder_sandbox() as sandbox:
+        folder = sandbox.scaffold_component(component_cls=SpcsJobComponent, defs_path="x")
+        (Path(folder) / "defs.yaml").write_text(text)
+        with (
+            pytest.raises(Exception) as caught,  # noqa: PT011  Dagster's own, around ours
+            sandbox.load_component_and_build_defs(defs_path="x"),
+        ):
+            pass
+    shown = "".join(traceback.format_exception(caught.value))
+    assert re.search(told, shown)
+    assert "hunter2" not in shown
+
+
+@pytest.mark.parametrize(
+    ("job", "told"),
+    [
+        ({"spec": 5}, r"job\.spec: write a specification"),
+        ({"spec": None}, r"job\.spec: write a specification"),
+        ({"spec_file": 5}, r"job\.spec_file: write the name of a file"),
+        ({"spec_file": ""}, r"job\.spec_file: write the name of a file"),
+        ({"spec_file": "no.yaml"}, r"job\.spec_file: no\.yaml cannot be read \(No such file"),
+        *(
+            ({"spec_file": "x", "timeout_seconds": value}, r"job\.timeout_seconds: write a number")
+            for value in ("abc", "inf", "nan", 1e30, None, [1], True)
+        ),
+    ],
+)
+def test_kind_of_value(job: dict[str, Any], told: str) -> None:
+    """The error names the place and what to write."""
+    if job.get("spec_file") == "x":
+        job = {**job, "spec": {"containers": [{"name": "main", "image": SHELL}]}}
+        del job["spec_file"]
+    with pytest.raises(Exception, match=told):
+        assets_of({"asset": {"key": "a"}, "job": job})

@@ -7,9 +7,11 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from dagster_spcs import PipesSpcsClient, SpcsJobResource
 from dagster_spcs.emulator import Emulator
 from dagster_spcs.event_log import keys
-from tests.integration.conftest import Location, script_asset
+from dagster_spcs.spcs.client import SpcsClient
+from tests.integration.conftest import Location, script_asset, script_request
 from tests.integration.test_groups import group
 from tests.integration.test_pipes import check_records
 
@@ -180,3 +182,68 @@ def test_check_alone(locate: Locate, emulator: Emulator) -> None:
     assert len(emulator.statements) == sent
     # The job's own check can be evaluated alone.
     assert location.check(dg.AssetCheckKey(dg.AssetKey("a"), keys.CHECK_NAME)).success
+
+
+def test_containers_that_cannot_be_listed(
+    locate: Locate, emulator: Emulator, client: SpcsClient, schema: str
+) -> None:
+    """Without them no node can be asked what was said: the check waits for the next tick."""
+    script = reporting(passed=True)
+    asset = script_asset("a", script, mode="deferred", pipes=True, check_specs=[rows()])
+    location = locate(asset, metadata="no-warehouse")
+    location.run("a")
+    [job] = client.list_jobs(database="LAB", schema=schema)
+    list(client.wait([job.name], poll_seconds=0.02))
+    fault = emulator.faults.refuse("SHOW SERVICE CONTAINERS", number=603)
+    location.tick()
+    assert fault.struck == 1
+    assert location.materializations("a") == []
+    location.tick_until(lambda: location.materializations("a"))
+    [verdict] = check_records(location, "rows")
+    assert verdict.passed
+
+
+def test_check_of_another_name(locate: Locate) -> None:
+    """The verdict tells what was reported instead."""
+    location = locate(
+        script_asset(
+            "a",
+            reporting(passed=True),
+            mode="blocking",
+            pipes=True,
+            check_specs=[dg.AssetCheckSpec("row", asset="a")],
+        )
+    )
+    location.run("a")
+    [verdict] = check_records(location, "row")
+    assert verdict.description == f"{SILENT}; it reported rows"
+
+
+ODD = {
+    "method": ("bogus", {}),
+    "number": ("log", {"message": 5, "level": 7}),
+    "type": ("report_asset_materialization",
+             {"asset_key": "piped", "metadata": {"x": {"type": "no", "raw_value": 1}},
+              "data_version": None}),
+    "exception": ("closed", {"exception": {"name": "E", "message": "m", "stack": []}}),
+}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore:AssetExecutionContext:DeprecationWarning")
+@pytest.mark.parametrize("odd", ODD)
+def test_odd_message_to_the_pipes_client(
+    locate: Locate, resource: SpcsJobResource, odd: str
+) -> None:
+    """It is told, and costs neither the step nor the other messages anything."""
+    good = {"asset_key": "piped", "metadata": {"n": {"type": "int", "raw_value": 3}},
+            "data_version": None}  # fmt: skip
+    script = said(ODD[odd], ("report_asset_materialization", good))
+
+    @dg.asset
+    def piped(context: dg.AssetExecutionContext, pipes: PipesSpcsClient) -> dg.MaterializeResult:
+        return pipes.run(context=context, request=script_request(script)).get_materialize_result()
+
+    location = locate(piped, bound={"pipes": PipesSpcsClient(spcs=resource)})
+    assert location.run("piped").success
+    [event] = location.materializations("piped")
+    assert event.metadata["n"].value == 3

@@ -25,6 +25,9 @@ from dagster_spcs.spcs.clocks import ACCOUNT_DIFFERS_BY, LISTED_WITHIN
 
 from .samples import NOON, at, identity, tracked
 
+LATER = at(100_000)
+"""A time by Dagster's clock that is after all jobs of this file."""
+
 
 def a_job(
     bare: str, created: float, ended: float | None, status: str = "DONE", asset: str = "scores"
@@ -86,7 +89,7 @@ def tick(
     ]
     fresh = due[:limit]
     settled = told | {each.key for each in fresh}
-    moved = move(cursor, jobs, opened, settled, unseen_since=unseen_since)
+    moved = move(cursor, jobs, opened, settled, now=LATER, unseen_since=unseen_since)
     return fresh, moved.model_copy(update={"assets": tuple(sorted(assets))})
 
 
@@ -210,7 +213,7 @@ def test_a_settled_job_that_is_not_listed_for_a_while_stays_settled() -> None:
 def test_a_dropped_job_that_was_recorded_is_settled() -> None:
     """It stays so while jobs of that time may be listed, though no listing ever had it."""
     dropped = done("D", 0, 5)
-    cursor = move(Cursor(assets=("scores",)), [], [], {dropped.key})
+    cursor = move(Cursor(assets=("scores",)), [], [], {dropped.key}, now=LATER)
     assert open_jobs([dropped], cursor) == []
     for later in (done("A", 5, 6), done("B", 60, 61)):
         _, cursor = tick([later], cursor)
@@ -485,3 +488,14 @@ def test_every_end_is_reported_once_when_assets_come_and_go(
 ) -> None:
     """A code location may lack an asset for some ticks; no end is lost or told twice over that."""
     check_that_every_end_is_reported_once(jobs, ticks)
+
+
+def test_job_from_the_future() -> None:
+    """A clock that was ahead, and is set back, hides no job that is created after that."""
+    ahead = done("A", 3600, 3601)
+    now = at(5)
+    cursor = move(Cursor(assets=("scores",)), [ahead], [ahead], {ahead.key}, now=now)
+    later = done("B", 6, 7)
+    assert open_jobs([ahead, later], cursor) == [later]
+    saved = cursor.model_copy(update={"through": at(3600)})
+    assert open_jobs([later], saved.not_beyond(at(8))) == [later]

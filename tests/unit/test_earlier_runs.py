@@ -59,6 +59,12 @@ def test_other_work(client: SpcsClient, other: dict[str, object]) -> None:
     assert found(client, job(**other)) == []
 
 
+@pytest.mark.parametrize(("ran", "goes_on"), [("1", False), ("2", True), (None, False)])
+def test_code_version(client: SpcsClient, ran: str | None, goes_on: bool) -> None:
+    """A job of another version of the code is other work: its result is not what is asked for."""
+    assert bool(found(client, job(code_version=ran), code_version="2")) is goes_on
+
+
 def test_done_in_a_step_that_succeeded(client: SpcsClient) -> None:
     """Who repeats a step that succeeded wants its work done once more; in flight is in flight."""
     earlier = replace(EARLIER, with_own_step_done=frozenset({"run-1"}))

@@ -152,7 +152,7 @@ def test_failure_becomes_an_observation(status: str) -> None:
     assert isinstance(made.own, dg.AssetObservation)
     assert made.own.tags[keys.STATUS_TAG] == status
     endings = {
-        "CANCELLED": "was cancelled by somebody (1/main exited 3)",
+        "CANCELLED": "was cancelled (1/main exited 3)",
         "DELETED": "was dropped by somebody before its end was seen",
     }
     assert made.own.description == "Job LAB.JOBS.JOB_A " + endings.get(

@@ -114,12 +114,25 @@ def test_cancels_and_waits_for_the_end(client: SpcsClient, session: InMemorySess
         LIST,
         [job_row("JOB_A", "CANCELLING"), job_row("JOB_B", "CANCELLING")],
         [job_row("JOB_A", "CANCELLED"), job_row("JOB_B", "CANCELLED")],
+        [job_row("JOB_B", "CANCELLED")],
     )
     said, warned = cancel(client, tracked("JOB_A"), tracked("JOB_B", "CANCELLING"))
     assert len(said) == 2
     assert warned == []
     assert session.texts(CANCEL) == ['CALL "LAB"."JOBS".JOB_A!SPCS_CANCEL_JOB()']
     assert session.slept == [1]
+
+
+def test_job_that_is_gone_meanwhile(client: SpcsClient, session: InMemorySession) -> None:
+    """An older job that somebody drops before it is cancelled, or looked at, is no obstacle."""
+    session.answer(CANCEL, ObjectNotFound("no such job"), [])
+    session.always(LIST, [])
+    session.always("DESCRIBE SERVICE", ObjectNotFound("no such job"))
+    said, warned = cancel(client, tracked("JOB_A"), tracked("JOB_B"))
+    assert [text for text in said if "is gone" in text] == [
+        "LAB.JOBS.JOB_A is gone.", "LAB.JOBS.JOB_B is gone.",
+    ]  # fmt: skip
+    assert warned == []
 
 
 def test_nothing_to_cancel(client: SpcsClient, session: InMemorySession) -> None:

@@ -87,7 +87,7 @@ def test_what_needs_cancelling() -> None:
     [
         pytest.param(report("FAILED"), "ended FAILED", id="failed"),
         pytest.param(report("INTERNAL_ERROR"), "ended INTERNAL_ERROR", id="internal-error"),
-        pytest.param(report("CANCELLED"), "was cancelled by somebody", id="cancelled"),
+        pytest.param(report("CANCELLED"), "was cancelled", id="cancelled"),
         pytest.param(
             report("CANCELLED", timed_out=True), "timed out and was cancelled", id="timed-out"
         ),

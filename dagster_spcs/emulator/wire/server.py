@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import fcntl
 import json
 import secrets
@@ -215,9 +216,12 @@ class Emulator:
             listener.listen(128)
         except OSError as error:
             listener.close()
+            if error.errno == errno.EADDRNOTAVAIL:
+                advice = "Choose a host that is an address of this machine."
+            else:
+                advice = "Choose another port, or 0 for any free one."
             raise CannotListen(
-                f"cannot listen on {self.host}:{self.port}: {error.strerror}. Choose another port,"
-                " or 0 for any free one."
+                f"cannot listen on {self.host}:{self.port}: {error.strerror}. {advice}"
             ) from error
         return listener
 

@@ -400,3 +400,40 @@ def test_environment_that_is_no_text(written: str, complaint: str) -> None:
     text = f"spec: {{containers: [{{name: main, image: {IMAGE}, env: {{V: {written}}}}}]}}"
     with pytest.raises(InvalidSpecification, match=complaint):
         ServiceSpec.from_yaml(text)
+
+
+HEAD = "spec:\n  containers:\n  - name: main\n    image: /a/b/c/d:1\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (f"{HEAD}    env: {{A: first, A: second}}\n", r"the key 'A' stands twice \(line 5\)"),
+        (
+            f"{HEAD}    env: {{A: x}}\n    args: [a]\n    env: {{B: y}}\n",
+            "the key 'env' stands twice",
+        ),
+        (f"{HEAD}  containers:\n  - name: b\n", "the key 'containers' stands twice"),
+        (f"{HEAD}---\n{HEAD}", "several YAML documents"),
+    ],
+)
+def test_what_would_be_lost(text: str, told: str) -> None:
+    """What a reader of YAML drops in silence is refused."""
+    with pytest.raises(InvalidSpecification, match=told):
+        ServiceSpec.from_yaml(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        HEAD.replace("name: main", "<<: {env: {A: 0123, B: 12:30}}\n    name: main"),
+        HEAD.replace(
+            "name: main", "<<: [{env: {A: 0123, B: 12:30}}, {args: [1.10]}]\n    name: main"
+        ),
+        "spec:\n  <<: {containers: [{name: main, image: /a/b/c/d:1, env: {A: 0123, B: 12:30}}]}\n",
+    ],
+)
+def test_texts_that_are_merged(text: str) -> None:
+    """They are the texts that are written, wherever they are merged in."""
+    [container] = ServiceSpec.from_yaml(text).containers
+    assert container.env == {"A": "0123", "B": "12:30"}
