@@ -20,6 +20,8 @@ class Listed:
     """Those that this sensor records."""
     unclaimed: Sequence[TrackedJob] = ()
     """Those of assets that this code location does not have."""
+    without_asset: Sequence[TrackedJob] = ()
+    """Those in flight that a ``PipesSpcsClient`` of this deployment has started."""
     strangers: int = 0
     """How many jobs in flight have our prefix and are not this sensor's to record."""
     unreadable: Sequence[Unreadable] = ()
@@ -38,12 +40,17 @@ def sort_listing(
     """Return whose jobs are listed; reads comments, and nothing but the listing."""
     claimed: list[TrackedJob] = []
     unclaimed: list[TrackedJob] = []
+    without_asset: list[TrackedJob] = []
     unreadable = list(listing.unreadable)
     strangers = 0
     for record in listing:
         job = _tracked(record, place, observed)
         if isinstance(job, Unreadable):
             unreadable.append(job)
+        elif job is not None and not job.asset_key:
+            strangers += not job.is_over
+            if not job.is_over:
+                without_asset.append(job)
         elif job is None or not location.is_responsible_for(job.identity):
             strangers += place.holds(record.name) and not record.status.is_final
         elif location.has_asset_of(job.identity):
@@ -54,6 +61,7 @@ def sort_listing(
     return Listed(
         jobs=claimed,
         unclaimed=unclaimed,
+        without_asset=without_asset,
         strangers=strangers,
         unreadable=unreadable,
         is_complete=all(each.name and not each.name.startswith(prefix) for each in unreadable),
@@ -65,7 +73,7 @@ def sort_listing(
 def _tracked(
     record: JobRecord, place: Place, observed: ObservedJobs
 ) -> TrackedJob | Unreadable | None:
-    """Return the job that a row shows, None if it makes no asset of this deployment."""
+    """Return the job that a row shows, None if it is none of this deployment."""
     identity = JobIdentity.from_comment(record.comment)
     if identity is None:
         return observed.tracked(record)
@@ -73,5 +81,5 @@ def _tracked(
         return None
     if isinstance(identity, Unreadable):
         return Unreadable(str(record.name), identity.reason, record.name.name)
-    is_ours = identity.deployment in (None, place.prefix) and identity.asset
+    is_ours = identity.deployment in (None, place.prefix)
     return TrackedJob(record, identity) if is_ours else None

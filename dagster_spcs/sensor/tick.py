@@ -146,6 +146,7 @@ class Tick:
         decided = [(each, decide(each, self._now)) for each in facts]
         self._act(decided)
         self._drop_finished(listed, opened)
+        self._cancel_overdue(listed.without_asset)
         pending = PendingJobs(self._client, self._cursor.pending, self._now)
         self._recording.events += pending.look(listed.jobs)
         return self._result(listed, opened, decided, pending)
@@ -211,6 +212,19 @@ class Tick:
         self._gatherer.expect([each.job for each in over[: self._room]])
         for group in self._groups([*overdue, *over]):
             self._record_group(group)
+
+    def _cancel_overdue(self, jobs: Sequence[TrackedJob]) -> None:
+        """Cancel jobs past their deadline that no sensor records.
+
+        The run that waits for one does it itself; a run that was killed does not.
+        """
+        for job in [job for job in jobs if job.is_overdue(self._now)][:_MOST_OVERDUE]:
+            try:
+                self._client.cancel(job.name)
+            except NotAnswered as error:
+                self._log.error(f"{job.name} timed out and goes on: {error}")
+            else:
+                self._log.info(f"{job.name}, of a Pipes client, timed out and was cancelled.")
 
     def _drop_finished(self, listed: Listed, opened: Sequence[TrackedJob]) -> None:
         drop_after = self._options.drop_after

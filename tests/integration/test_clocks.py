@@ -55,3 +55,26 @@ def test_job_of_next_year(locate: Locate, emulator: Emulator, schema: str) -> No
     before = len(location.materializations("a"))
     location.run("a")
     location.tick_until(lambda: len(location.materializations("a")) == before + 1)
+
+
+@pytest.mark.parametrize("is_overdue", [True, False])
+def test_job_of_a_pipes_client_whose_run_was_killed(
+    locate: Locate, emulator: Emulator, schema: str, is_overdue: bool
+) -> None:
+    """Past its deadline the sensor cancels it, though no sensor records it."""
+    now = datetime.now(timezone.utc)
+    identity = JobIdentity(
+        asset=(),
+        call="digest//piped",
+        run_id="0" * 8,
+        submitted=now - timedelta(minutes=10),
+        deadline=now + timedelta(minutes=-5 if is_overdue else 5),
+        deployment="DAGSTER",
+    )
+    name = ("LAB", schema, "DAGSTER_LEFT")
+    emulator.plant([PlantedJob(name, POOL, identity.to_comment(), JobStatus.RUNNING, now, now)])
+    seen = len(emulator.statements)
+    locate(script_asset("a", "true")).tick()
+    sent = [each.text for each in emulator.statements[seen:]]
+    cancelled = [text for text in sent if "DAGSTER_LEFT!SPCS_CANCEL_JOB" in text]
+    assert len(cancelled) == is_overdue
