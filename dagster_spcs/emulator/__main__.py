@@ -19,6 +19,7 @@ from dagster_spcs.emulator import (
     Emulator,
     UnreadableImage,
 )
+from dagster_spcs.emulator.containers.filesystem import why_not_granted
 
 _DEFAULT_FILE = Path(".spcs-emulator/connections.toml")
 
@@ -103,6 +104,13 @@ def main(arguments: list[str] | None = None) -> int:
         emulator.write_connections_file(options.connections_file)
         print(f"Listening on {emulator.host}:{emulator.port}.", flush=True)
         print(f"Connection {CONNECTION_NAME!r} is in {options.connections_file}.", flush=True)
+        why = why_not_granted()
+        if why is not None:
+            print(
+                f"Containers have no view of the file system of their own ({why}): only Python in"
+                " them finds the session's token and the volumes.",
+                flush=True,
+            )
         ended.wait()
     finally:
         emulator.stop()

@@ -12,10 +12,15 @@ from dagster_spcs.emulator.account.account import Account
 from dagster_spcs.emulator.account.jobs import ContainerState, Instance, Job
 from dagster_spcs.emulator.account.pools import ComputePool, Place
 from dagster_spcs.emulator.account.states import may_move
+from dagster_spcs.emulator.containers.filesystem import (
+    SESSION_FOLDER,
+    SHIM,
+    FileSystem,
+    why_not_granted,
+)
 from dagster_spcs.emulator.containers.images import Image
 from dagster_spcs.emulator.containers.logs import ContainerLog
 from dagster_spcs.emulator.containers.processes import (
-    SHIM,
     CannotStart,
     ContainerProcess,
     command_line,
@@ -24,6 +29,8 @@ from dagster_spcs.emulator.containers.processes import (
 from dagster_spcs.emulator.containers.specification import ContainerSpec, Specification
 from dagster_spcs.spcs.status import JobStatus
 
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""What images of Linux begin with."""
 _LOGGER = logging.getLogger("dagster_spcs.emulator")
 
 
@@ -39,6 +46,7 @@ class Runner:
         self._winding_down: set[asyncio.Task[None]] = set()
         self._ending: set[int] = set()
         """Jobs that were cancelled and still have instances."""
+        self._gives_view = why_not_granted() is None
         self.host = "127.0.0.1"
         self.port = 0
 
@@ -208,10 +216,16 @@ class Runner:
         else:
             account.changed(job)
         try:
-            argv = command_line(image, spec.command, spec.args)
-            workdir = image.inside(image.workdir)
-            env = self._environment(job, instance, spec, image, folder, token)
-            code = await process.run(argv, workdir, env)
+            argv = command_line(image, spec.command, spec.args, has_view=self._gives_view)
+            beside = folder.with_name(f"{folder.name}-view")
+            mounts = self._mounts(instance, spec, beside, token)
+            env = self._environment(job, instance, spec, image, folder)
+            if self._gives_view:
+                view = FileSystem(image, beside, mounts)
+                code = await process.run(argv, folder, env, view)
+            else:
+                env |= _led_to(mounts)
+                code = await process.run(argv, image.inside(image.workdir), env)
         except CannotStart as error:
             log.append("stderr", f"cannot start container: {error}".encode())
             log.close()
@@ -226,6 +240,26 @@ class Runner:
         account.changed(job)
         return code
 
+    def _mounts(
+        self, instance: Instance, spec: ContainerSpec, beside: Path, token: str
+    ) -> dict[str, Path]:
+        """Return the folders of this machine by where the container is to find them."""
+        mounts = {mount: Path(place) for mount, place in spec.stages}
+        # Of one instance, for all of its containers.
+        mounts |= {
+            mount: beside.parent / f"{instance.id}-volumes" / name for mount, name in spec.volumes
+        }
+        for place in mounts.values():
+            place.mkdir(parents=True, exist_ok=True)
+        if spec.mount_token:
+            session = beside / "session"
+            session.mkdir(mode=0o700, parents=True)
+            path = session / "token"
+            path.touch(mode=0o600)
+            path.write_text(token)
+            mounts[SESSION_FOLDER] = session
+        return mounts
+
     def _environment(
         self,
         job: Job,
@@ -233,7 +267,6 @@ class Runner:
         spec: ContainerSpec,
         image: Image,
         folder: Path,
-        token: str,
     ) -> dict[str, str]:
         """What the platform sets (page "SQL execution"), and what a local process needs besides."""
         database, schema, name = job.name
@@ -244,8 +277,8 @@ class Runner:
             "LANG": "C.UTF-8",
             **given,
             # What the image adds is searched too, but cannot hide what a local process needs.
-            "PATH": _joined(image, given.get("PATH"), Path(sys.executable).parent, os.defpath),
-            "PYTHONPATH": _joined(image, given.get("PYTHONPATH"), SHIM),
+            "PATH": self._joined(image, given.get("PATH"), Path(sys.executable).parent, _PATH),
+            "PYTHONPATH": self._joined(image, given.get("PYTHONPATH"), SHIM),
             "SNOWFLAKE_ACCOUNT": settings.account,
             "SNOWFLAKE_HOST": self.host,
             "SNOWFLAKE_DATABASE": database,
@@ -257,28 +290,31 @@ class Runner:
             "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": f"http://{self.host}:{self.port}/otlp/traces",
             "SPCS_EMULATOR_PORT": str(self.port),
         }
-        if spec.stages:
-            env["SPCS_EMULATOR_MOUNTS"] = json.dumps(dict(spec.stages))
-        if spec.mount_token:
-            path = folder / "token"
-            path.touch(mode=0o600)
-            path.write_text(token)
-            env["SPCS_EMULATOR_SESSION_TOKEN"] = str(path)
         if spec.mount_token and spec.connection_config:
             config = folder / "connections.toml"
             config.touch(mode=0o600)
             config.write_text(
                 f'[default]\nhost = "{self.host}"\nport = {self.port}\nprotocol = "http"\n'
                 f'account = "{settings.account}"\nauthenticator = "oauth"\n'
-                f'token_file_path = "{folder / "token"}"\n'
+                f'token_file_path = "{folder}-view/session/token"\n'
             )
             env["SNOWFLAKE_HOME"] = str(folder)
         return env
 
+    def _joined(self, image: Image, given: str | None, *ours: str | Path) -> str:
+        theirs = [folder for folder in (given or "").split(os.pathsep) if folder]
+        if not self._gives_view:
+            theirs = [inside(image, folder) for folder in theirs]
+        return os.pathsep.join([*map(str, ours), *theirs])
 
-def _joined(image: Image, given: str | None, *ours: str | Path) -> str:
-    theirs = [inside(image, folder) for folder in (given or "").split(os.pathsep) if folder]
-    return os.pathsep.join([*map(str, ours), *theirs])
+
+def _led_to(mounts: dict[str, Path]) -> dict[str, str]:
+    """Return the variables by which Python without a view of its own is led to what is mounted."""
+    led = {mount: str(place) for mount, place in mounts.items()}
+    variables = {"SPCS_EMULATOR_MOUNTS": json.dumps(led)} if led else {}
+    if SESSION_FOLDER in mounts:
+        variables["SPCS_EMULATOR_SESSION_TOKEN"] = str(mounts[SESSION_FOLDER] / "token")
+    return variables
 
 
 def exit_message(code: int) -> str:

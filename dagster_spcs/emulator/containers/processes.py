@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
+from dagster_spcs.emulator.containers.filesystem import FileSystem
 from dagster_spcs.emulator.containers.images import Image
 from dagster_spcs.emulator.containers.logs import ContainerLog
 
-SHIM = Path(__file__).parent / "container_shim"
 CHUNK = 1 << 16
 MAX_UNFINISHED_LINE = 1 << 20
 _MARK = "SPCS_EMULATOR_CONTAINER"
@@ -26,12 +26,17 @@ class CannotStart(Exception):
 
 
 def command_line(
-    image: Image, command: tuple[str, ...] | None, args: tuple[str, ...] | None
+    image: Image,
+    command: tuple[str, ...] | None,
+    args: tuple[str, ...] | None,
+    *,
+    has_view: bool = False,
 ) -> list[str]:
     """Return what to run on this machine for a container of ``image``.
 
     ``command`` replaces ENTRYPOINT and, as in Kubernetes, CMD with it; ``args`` replaces CMD.
-    ``python`` is the emulator's own interpreter; absolute paths that the image has are translated.
+    ``python`` is the emulator's own interpreter. In a container without a file system of its own,
+    absolute paths that the image has are translated.
     """
     words = [
         *(command if command is not None else image.entrypoint),
@@ -39,9 +44,12 @@ def command_line(
     ]
     if not words:
         raise CannotStart("no command specified")
-    located = [words[0], *(inside(image, word) for word in words[1:])]
     name = PurePosixPath(words[0]).name
-    if name in ("python", "python3") or name.startswith("python3."):
+    is_python = name in ("python", "python3") or name.startswith("python3.")
+    if has_view:
+        return [sys.executable if is_python else words[0], *words[1:]]
+    located = [words[0], *(inside(image, word) for word in words[1:])]
+    if is_python:
         located[0] = sys.executable
     elif words[0].startswith("/"):
         located[0] = inside(image, words[0])
@@ -68,18 +76,29 @@ class ContainerProcess:
         self._mark = str(uuid.uuid4())
         self._is_known = asyncio.Event()
 
-    async def run(self, argv: list[str], cwd: Path, env: Mapping[str, str]) -> int:
+    async def run(
+        self,
+        argv: list[str],
+        cwd: Path,
+        env: Mapping[str, str],
+        view: FileSystem | None = None,
+    ) -> int:
         """Run to the end and return the exit code, 128 + n for a death by signal n.
+
+        With a ``view`` the command sees that file system, and ``cwd`` counts for nothing.
 
         Raises:
             CannotStart: if the command is not there or not executable.
         """
+        report, report_end = _pipe()
         # Pipes of our own: asyncio's would not report the end before every child let go of them.
         (out, out_end), (err, err_end) = _pipe(), _pipe()
         try:
+            command = argv if view is None else view.command(argv, report_end)
             self._process = await asyncio.create_subprocess_exec(
-                *argv,
+                *command,
                 cwd=cwd,
+                pass_fds=() if view is None else [report_end],
                 env={**env, _MARK: self._mark},
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=out_end,
@@ -87,12 +106,12 @@ class ContainerProcess:
                 start_new_session=True,  # its own process group, so that its children end with it
             )
         except (OSError, ValueError) as error:
-            out.close()
-            err.close()
+            for each in (out, err, report):
+                each.close()
             raise CannotStart(f"{argv[0]}: {error}") from error
         finally:
-            os.close(out_end)
-            os.close(err_end)
+            for end in (out_end, err_end, report_end):
+                os.close(end)
             self._is_known.set()
         readers = asyncio.gather(self._read("stdout", out), self._read("stderr", err))
         try:
@@ -107,6 +126,11 @@ class ContainerProcess:
             finally:
                 readers.cancel()  # a job that is dropped at this moment has no more to say
                 self._log.close()
+                with report:
+                    os.set_blocking(report.fileno(), False)
+                    trouble = report.read()
+        if trouble:
+            raise CannotStart(trouble.decode(errors="replace"))
         return code if code >= 0 else 128 - code
 
     async def stop(self, grace_seconds: float) -> None:

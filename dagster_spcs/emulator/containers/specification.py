@@ -71,6 +71,8 @@ class ContainerSpec:
     connection_config: bool
     stages: tuple[tuple[str, str], ...] = ()
     """Mount path and stage directory of each stage volume."""
+    volumes: tuple[tuple[str, str], ...] = ()
+    """Mount path and name of each volume that begins empty: local, memory, block."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,11 @@ def parse(text: str) -> Specification:
         for volume in _list("volumes", spec.get("volumes", spec.get("volume", [])))
     }
     containers = [
-        replace(container, stages=_stage_mounts(entry, volumes))
+        replace(
+            container,
+            stages=_stage_mounts(entry, volumes),
+            volumes=_empty_mounts(entry, volumes),
+        )
         for container, entry in zip(containers, _list("containers", listed), strict=True)
     ]
     exporters = spec.get("logExporters") or {}
@@ -160,6 +166,16 @@ def _stage_mounts(
         if source.startswith("@"):
             mounts.append((str(mount.get("mountPath")), source))
     return tuple(mounts)
+
+
+def _empty_mounts(
+    container: dict[str, Any], volumes: dict[Any, dict[str, Any]]
+) -> tuple[tuple[str, str], ...]:
+    return tuple(
+        (str(mount.get("mountPath")), str(mount.get("name")))
+        for mount in container.get("volumeMounts", ())
+        if volumes[mount.get("name")].get("source") in ("local", "memory", "block")
+    )
 
 
 def _document(text: str) -> Any:
