@@ -118,14 +118,14 @@ def spcs_job_asset(
         max_in_flight=max_in_flight,
     )
     refuse_unless_flag("batch", batch)
-    if batch and partitions_def is None:
-        raise dg.DagsterInvalidDefinitionError(
-            "batch=True makes one job of several partitions: give partitions_def as well"
-        )
     if batch and pipes:
         raise dg.DagsterInvalidDefinitionError(
             "batch=True and pipes=True do not go together: what an instance reports does not tell"
             " its partition"
+        )
+    if batch and partitions_def is None:
+        raise dg.DagsterInvalidDefinitionError(
+            "batch=True makes one job of several partitions: give partitions_def as well"
         )
 
     def decorate(function: JobFunction) -> dg.AssetsDefinition:

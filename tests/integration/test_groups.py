@@ -209,9 +209,9 @@ def test_result_table_of_nothing() -> None:
     ("returned", "message"),
     [
         ({"a": "true"}, "for it; it must return a JobRequest"),
-        ({}, "returned NoneType for it"),
+        ({}, "returned no JobRequest for asset"),
         (None, "must return a mapping"),
-        ({"c": script_request("true")}, "has no asset c"),
+        ({"c": script_request("true")}, "returned requests for c; the step has a"),
     ],
 )
 def test_function_that_returns_something_else(locate: Locate, returned: Any, message: str) -> None:
