@@ -4,7 +4,6 @@ import asyncio
 import json
 import logging
 import os
-import shutil
 import sys
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from dagster_spcs.emulator.containers.filesystem import (
     SESSION_FOLDER,
     SHIM,
     FileSystem,
+    remove_scratch,
     why_not_granted,
 )
 from dagster_spcs.emulator.containers.images import Image
@@ -104,7 +104,7 @@ class Runner:
         self._processes.pop(job.id, None)
         self._waiting.pop(job.id, None)
         self._ending.discard(job.id)
-        shutil.rmtree(self._scratch / f"job-{job.id}", ignore_errors=True)
+        remove_scratch(self._scratch / f"job-{job.id}")
 
     def _is_ending(self, job: Job) -> bool:
         return job.id in self._ending

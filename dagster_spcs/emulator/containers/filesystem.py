@@ -6,6 +6,7 @@ the volumes (``container_shim``).
 """
 
 import json
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -83,6 +84,13 @@ class FileSystem:
             *((str(path), f"/{path.name}") for path in files),
             *((str(folder), mount) for mount, folder in self.mounts.items()),
         ]
+
+
+def remove_scratch(folder: Path) -> None:
+    """Remove the folder that holds those of a job's containers."""
+    for left in folder.glob("*/changed/*.work/work"):
+        left.chmod(0o700)  # the kernel makes it without any permission
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _last_that_is_there(path: Path) -> Path:
