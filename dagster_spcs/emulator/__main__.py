@@ -3,6 +3,7 @@
 import argparse
 import difflib
 import logging
+import os
 import signal
 import socket
 import sys
@@ -77,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> int:
     """Run the emulator and return the exit code."""
     options = _options(arguments)
+    os.umask(0o077)  # what is written is its owner's
     quiet()
     emulator = Emulator(
         host=options.host,

@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 
 import pytest
+import snowflake.connector
+import tomllib
 
 from dagster_spcs.emulator import Emulator
 
@@ -52,6 +54,29 @@ def test_connections_file_that_leads_nowhere_is_replaced(tmp_path: Path, text: s
             assert "password" in file.read_text()
         finally:
             process.terminate()
+
+
+def test_data_is_its_owners(tmp_path: Path) -> None:
+    """Whatever the umask of whoever starts it: the folder is 0700, files in it are 0600."""
+    data, file = tmp_path / "data", tmp_path / "connections.toml"
+    data.mkdir(mode=0o755)
+    arguments = [sys.executable, "-m", "dagster_spcs", "emulator", "--connections-file", str(file),
+                 "--data-dir", str(data)]  # fmt: skip
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, umask=0) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline().startswith("Listening")
+            connection = tomllib.loads(file.read_text())["spcs-emulator"]
+            with snowflake.connector.connect(**connection) as opened:
+                opened.cursor().execute("CREATE DATABASE KEPT")
+                opened.cursor().execute("CREATE STAGE KEPT.PUBLIC.S")
+                (tmp_path / "a.txt").write_text("a")
+                opened.cursor().execute(f"PUT file://{tmp_path}/a.txt @KEPT.PUBLIC.S")
+        finally:
+            process.terminate()
+    modes = {path.stat().st_mode & 0o777 for path in data.rglob("*") if path.is_file()}
+    assert modes == {0o600}
+    assert data.stat().st_mode & 0o777 == 0o700
 
 
 def command(*words: str) -> "subprocess.CompletedProcess[str]":

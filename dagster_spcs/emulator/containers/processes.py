@@ -16,6 +16,8 @@ from dagster_spcs.emulator.containers.logs import ContainerLog
 
 CHUNK = 1 << 16
 MAX_UNFINISHED_LINE = 1 << 20
+_UMASK = 0o022
+"""What programs in images expect, whatever the emulator's own is."""
 _MARK = "SPCS_EMULATOR_CONTAINER"
 _PIPES_CLOSE_WITHIN_SECONDS = 30.0
 """For what no KILL reached; its later output is lost, and the container ends all the same."""
@@ -103,6 +105,7 @@ class ContainerProcess:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=out_end,
                 stderr=err_end,
+                umask=_UMASK,
                 start_new_session=True,  # its own process group, so that its children end with it
             )
         except (OSError, ValueError) as error:
@@ -148,9 +151,15 @@ class ContainerProcess:
         self._signal(signal.SIGKILL)
 
     def _signal(self, number: signal.Signals) -> None:
-        if self._process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, number)
+        """Send a signal to the process group, as long as that is the container's."""
+        if self._process is None:
+            return
+        # The leader of the group has ended and was waited for: whoever has its id now is another
+        # process. The system gives the id to nobody while anything of the group is left.
+        if self._process.returncode is not None and _is_taken(self._process.pid):
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, number)
 
     async def _read(self, stream: str, file: BinaryIO) -> None:
         pipe = asyncio.StreamReader()
@@ -168,6 +177,16 @@ class ContainerProcess:
                 rest = rest[border:]
         if rest:
             self._log.append(stream, rest)
+
+
+def _is_taken(process_id: int) -> bool:
+    try:
+        os.kill(process_id, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _pipe() -> tuple[BinaryIO, int]:

@@ -243,6 +243,7 @@ class Emulator:
         data = self._data_dir
         folder = data or scratch
         folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(stat.S_IRWXU)  # tables, logs and tokens are nobody else's
         self._lock(folder)
         tables_folder = None if data is None else data / "tables"
         if tables_folder is not None:
