@@ -128,6 +128,13 @@ class RetryPolicyOptions(dg.Model, dg.Resolvable):
         )
 
 
+def _as_written(name: str) -> dg.Resolver:
+    """Return the resolver of texts that stay texts; Dagster would read the result as Python."""
+    return dg.Resolver(
+        lambda context, value: render(value, context.scope, name), inject_before_resolve=False
+    )
+
+
 class SpcsJobComponent(dg.Component, dg.Model, dg.Resolvable):
     """An asset made by a job on Snowpark Container Services."""
 
@@ -161,10 +168,10 @@ class SpcsJobComponent(dg.Component, dg.Model, dg.Resolvable):
         ),
     ] = None
     polling_sensor: bool = False
-    compute_pool: str | None = None
+    compute_pool: Annotated[str | None, _as_written("compute_pool")] = None
     mode: Literal["auto", "deferred", "blocking"] = "auto"
     overlap: Literal["skip", "allow", "cancel_previous"] = "skip"
-    result_table: str | None = None
+    result_table: Annotated[str | None, _as_written("result_table")] = None
     pipes: bool = False
     batch: bool = False
     single_run_backfill: bool = False
@@ -173,8 +180,8 @@ class SpcsJobComponent(dg.Component, dg.Model, dg.Resolvable):
     max_in_flight: int | None = None
     check_specs: Sequence[dg.ResolvedAssetCheckSpec] = ()
     retry_policy: RetryPolicyOptions | None = None
-    pool: str | None = None
-    op_tags: dict[str, str] | None = None
+    pool: Annotated[str | None, _as_written("pool")] = None
+    op_tags: Annotated[dict[str, str] | None, _as_written("op_tags")] = None
     required_resource_keys: Sequence[str] = ()
     resource_key: str = "spcs"
 

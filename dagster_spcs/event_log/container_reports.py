@@ -22,6 +22,8 @@ from dagster_spcs.spcs.unreadable import one_line
 _MOST_NOTES = 50
 _MOST_METADATA_BYTES = 1_000_000
 """Of all entries that one job may report: the page of its asset loads them."""
+_WITHOUT_REPORT = frozenset({"opened", "closed", "log"})
+"""Methods of messages that report nothing; what ``log`` says is shown with the log."""
 _MOST_CHECKS = 200
 _LONGEST_NAME = 255
 """Characters of a check's name and of a data version: PostgreSQL keeps both in an index."""
@@ -95,6 +97,8 @@ class _Reader:
         elif message.method == "closed" and params.get("exception"):
             error = params["exception"]
             self.notes.append(f"closed with {error.get('name')}: {error.get('message')}")
+        elif message.method not in _WITHOUT_REPORT:
+            self.notes.append(f"message {message.method!r} has no place on an asset's event")
 
     def _is_own(self, params: Mapping[str, Any]) -> bool:
         key = dg.AssetKey.from_escaped_user_string(params["asset_key"])

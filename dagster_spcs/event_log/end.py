@@ -5,7 +5,7 @@ other end. It alone tells that the job was recorded. The evaluations of the asse
 so that they are counted towards the materialization they belong to.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -67,7 +67,11 @@ class EndEvents:
 
 
 def end_events(
-    report: JobReport, *, account: str | None, checks: DeclaredChecks = _NO_CHECKS
+    report: JobReport,
+    *,
+    account: str | None,
+    checks: DeclaredChecks = _NO_CHECKS,
+    inputs: Mapping[str, str] | None = None,
 ) -> EndEvents:
     """Return the events of a finished job, or of one partition of a batch.
 
@@ -76,11 +80,18 @@ def end_events(
         account: the account's name where it is known, for a link.
         checks: of the asset. One that its containers do not report after a success counts as
             failed, as Dagster's own Pipes clients have it.
+        inputs: tags of Dagster's own that tell which inputs the job has read; None if that is not
+            known. Then the event tells no code version either: Dagster would take the inputs of
+            the definition for new ones, and the asset for stale.
     """
     asset_key = dg.AssetKey(list(report.job.asset_key))
     said = container_reports(report.messages, asset_key)
     metadata = job_metadata(report, said, account=account)
     tags = {keys.JOB_TAG: report.job.name.name, keys.STATUS_TAG: report.status_text}
+    if inputs is not None and report.succeeded:
+        identity = report.job.identity
+        # Without a code version Dagster takes the run for it.
+        tags |= {keys.CODE_VERSION_TAG: identity.code_version or identity.run_id, **inputs}
     return EndEvents(
         own=_own_event(report, asset_key, metadata, tags, said),
         verdict=_placed(verdict(report), report, checks),
@@ -99,8 +110,6 @@ def _own_event(
     tags: dict[str, str],
     said: ContainerReports,
 ) -> OwnEvent:
-    if report.job.identity.code_version is not None:
-        tags = {**tags, keys.CODE_VERSION_TAG: report.job.identity.code_version}
     if said.data_version is not None:
         tags = {**tags, keys.DATA_VERSION_TAG: said.data_version}
     if report.job.identity.batch and report.job.partition is None:

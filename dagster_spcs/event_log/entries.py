@@ -70,6 +70,18 @@ def text_of(metadata: StoredMetadata, key: str) -> str:
     return value
 
 
+def text_map_of(metadata: StoredMetadata, key: str) -> dict[str, str] | None:
+    """Return a mapping of texts, None if there is no such entry."""
+    if key not in metadata:
+        return None
+    value = metadata[key].value
+    if not isinstance(value, dict) or not all(
+        isinstance(each, str) and is_text(each) for pair in value.items() for each in pair
+    ):
+        raise TypeError(f"{key} is no mapping of texts")
+    return dict(value)
+
+
 def texts_of(metadata: StoredMetadata, key: str) -> tuple[str, ...]:
     """Return a list of texts, empty if there is no such entry."""
     if key not in metadata:

@@ -1,5 +1,6 @@
 """That a job was started: the observation, written and read."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import dagster as dg
 
 from dagster_spcs.event_log import keys
-from dagster_spcs.event_log.entries import StoredMetadata, text_of, texts_of
+from dagster_spcs.event_log.entries import StoredMetadata, text_map_of, text_of, texts_of
 from dagster_spcs.event_log.snowsight import snowsight_url
 from dagster_spcs.jobs.identity import JobIdentity
 from dagster_spcs.jobs.submission import SubmittedJob
@@ -35,6 +36,8 @@ class JobStart:
     """Of a job over several partitions: which, in the instances' order."""
     waiting_run: str | None = None
     """The run that waits for the job and records it, if one does."""
+    inputs: Mapping[str, str] | None = None
+    """Tags of Dagster's own that tell which inputs the job reads; None if that is not known."""
 
     @property
     def key(self) -> JobKey:
@@ -68,6 +71,8 @@ def start_event(
         keys.SERVICE: job.name.sql,
         keys.IDENTITY: identity.to_document(),
     }
+    if job.planned.inputs is not None:
+        metadata[keys.INPUTS] = dg.MetadataValue.json(dict(job.planned.inputs))
     if partitions:
         metadata[keys.PARTITIONS] = dg.MetadataValue.json(list(partitions))
     if waiting_run is not None:
@@ -120,6 +125,7 @@ def _read(at: datetime, event: dg.AssetMaterialization | dg.AssetObservation) ->
         compute_pool=text_of(metadata, keys.COMPUTE_POOL),
         partitions=texts_of(metadata, keys.PARTITIONS),
         waiting_run=_waiting_run(metadata, identity),
+        inputs=text_map_of(metadata, keys.INPUTS),
     )
 
 

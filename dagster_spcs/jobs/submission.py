@@ -1,6 +1,6 @@
 """Submitting the jobs of a step: names, identities, adoption."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -59,6 +59,8 @@ class PlannedJob:
     """What tells this call of an op from its other ones."""
     code_version: str | None = None
     """Of the asset's code."""
+    inputs: Mapping[str, str] | None = None
+    """Tags of Dagster's own that tell which inputs the job reads; None if that is not known."""
 
     @property
     def work(self) -> Work:

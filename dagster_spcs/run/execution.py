@@ -325,8 +325,14 @@ class StepExecution:
         """Record one partition, or the one whole, of an asset."""
         key = _asset_key(report.job.asset_key)
         checks = self._checks.of(key)
-        events = end_events(report, account=self._resource.account(), checks=checks)
         alone = self._parts[key] == 1
+        events = end_events(
+            report,
+            account=self._resource.account(),
+            checks=checks,
+            # Of a result that the step yields Dagster tells them itself.
+            inputs=None if alone else self._submitted[report.job.key].planned.inputs,
+        )
         results = list(self._checks.results(events, alone=alone))
         if alone and report.succeeded:
             version = events.data_version
@@ -336,7 +342,7 @@ class StepExecution:
                 tags={
                     name: text
                     for name, text in (events.own.tags or {}).items()
-                    if name not in (keys.DATA_VERSION_TAG, keys.CODE_VERSION_TAG)  # Dagster's
+                    if name != keys.DATA_VERSION_TAG  # Dagster's
                 },
                 data_version=None if version is None else dg.DataVersion(version),
                 check_results=results,

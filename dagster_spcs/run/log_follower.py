@@ -6,7 +6,7 @@ from collections import Counter
 from dagster_spcs.spcs.client import SpcsClient
 from dagster_spcs.spcs.names import JobName
 
-GAP = "[some lines are missing here: more than 100 KB came between two looks at the log]"
+GAP = "[some lines are missing here: more than 100 KB came before this look at the log]"
 _STAMP = re.compile(r"\d{4}-\d\d-\d\dT[0-9:.]+Z")
 
 
@@ -25,8 +25,7 @@ class LogFollower:
         """Return the lines that came since the last call."""
         text = self._client.follow(self.name, self._instance, self._container, self._last)
         fresh: list[str] = []
-        # The last line seen comes again, unless the answer, cut at 100 KB, begins after it.
-        if self._last and text and not any(_stamp(line) == self._last for line in text.split("\n")):
+        if text and self._is_cut(text.split("\n")):
             fresh.append(GAP)
         met: Counter[str] = Counter()
         skip = self._seen_at_last.copy()
@@ -43,6 +42,13 @@ class LogFollower:
             self._seen_at_last[stamped] += 1
             fresh.append(line)
         return fresh
+
+    def _is_cut(self, lines: list[str]) -> bool:
+        """Whether an answer lacks lines: it is cut at 100 KB, in the middle of one."""
+        if not self._last:
+            return not _STAMP.fullmatch(_stamp(lines[0]))
+        # The last line seen comes again, unless the answer begins after it.
+        return all(_stamp(line) != self._last for line in lines)
 
 
 def _stamp(line: str) -> str:

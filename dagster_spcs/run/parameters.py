@@ -1,5 +1,6 @@
 """The parameters of a job asset's function: what ``dagster.asset`` fills, the step fills too."""
 
+import asyncio
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -19,10 +20,15 @@ class Parameters:
 
     Raises:
         dagster.DagsterInvalidDefinitionError: if a parameter is neither the context, nor
-            configuration, nor a resource, or if its annotation cannot be found.
+            configuration, nor a resource, if its annotation cannot be found, or if the function
+            is a generator.
     """
 
     def __init__(self, function: Callable[..., Any], resource_keys: Iterable[str]) -> None:
+        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+            raise dg.DagsterInvalidDefinitionError(
+                f"{function.__name__} yields: a job function returns what is to be run"
+            )
         self._function = function
         own = [
             _resolved(function, each)
@@ -61,7 +67,8 @@ class Parameters:
     def call(self, context: Any, arguments: Mapping[str, Any]) -> Any:
         """Call the user's function with those of the step's arguments that it takes."""
         own = {each.name: arguments[each.name] for each in self._filled}
-        return self._function(context, **own) if self._takes_context else self._function(**own)
+        made = self._function(context, **own) if self._takes_context else self._function(**own)
+        return asyncio.run(made) if inspect.iscoroutine(made) else made
 
     def _refuse_inputs(self) -> None:
         """Refuse what Dagster would take for the value of another asset."""

@@ -11,6 +11,7 @@ from dagster_spcs.jobs.submission import PlannedJob
 from dagster_spcs.pipes.context import with_pipes
 from dagster_spcs.resource import SpcsJobResource
 from dagster_spcs.run.asset_keys import AssetKeys
+from dagster_spcs.run.inputs import input_tags
 from dagster_spcs.run.mode import RunMode
 from dagster_spcs.run.options import StepOptions
 from dagster_spcs.run.partition_context import PartitionContext
@@ -126,4 +127,5 @@ class Planner:
             pipes=self._options.pipes,
             partitions=partitions,
             code_version=self._context.assets_def.code_versions_by_key.get(key),
+            inputs=input_tags(self._context, key),
         )

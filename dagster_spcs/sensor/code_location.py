@@ -107,6 +107,11 @@ class CodeLocation:
         name: str = self._repository.assets_defs_by_key[dg.AssetKey(list(asset))].node_def.name
         return name
 
+    def resource_keys(self, asset: Sequence[str]) -> set[str]:
+        """Return the keys of the resources that an asset's step needs."""
+        definition = self._repository.assets_defs_by_key[dg.AssetKey(list(asset))]
+        return set(definition.required_resource_keys)
+
     def refusal(self, request: dg.RunRequest) -> str | None:
         """Return why a run of some job assets cannot be started now, None if it can.
 

@@ -84,13 +84,18 @@ class FollowUps:
         for retry in due:
             if not self._is_wanted(retry, made):
                 continue
+            failed = self._instance.get_run_by_id(retry.run_id) if retry.run_id else None
             request = retry_request(
                 retry,
-                self._instance.get_run_by_id(retry.run_id) if retry.run_id else None,
+                failed,
                 self._location.op_name(retry.asset),
+                resource_keys=self._location.resource_keys(retry.asset),
                 job_name=job_name,
             )
-            refusal = self._location.refusal(request)
+            if retry.run_id and failed is None:
+                refusal: str | None = "its run was deleted, and its configuration with it"
+            else:
+                refusal = self._location.refusal(request)
             if refusal is None:
                 requests.append(request)
             else:

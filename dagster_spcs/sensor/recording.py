@@ -56,7 +56,7 @@ class Recording:
         """
         try:
             made = [
-                self._events_of(part)
+                self._events_of(part, entry)
                 for part in report.parts
                 if entry.end_of(part.job.partition) is None
             ]
@@ -96,15 +96,21 @@ class Recording:
     def repeat_checks(self, report: JobReport) -> None:
         """Add the checks of a job whose own event is in the event log already."""
         for part in report.parts[-1:]:
-            self.events += self._checks_of(self._events_of(part), report.job)
+            self.events += self._checks_of(self._events_of(part, None), report.job)
 
-    def _events_of(self, report: JobReport) -> EndEvents:
+    def _events_of(self, report: JobReport, entry: Entry | None) -> EndEvents:
         job = report.job
         partition = job.partition
         if partition is not None and not self._location.has_partition(job.asset_key, partition):
             # Recorded all the same: what the job made is there, and only its place is not.
             report = report.with_note(f"partition {partition}: the asset does not have it")
-        return end_events(report, account=self._account, checks=self._checks(job))
+        start = None if entry is None else entry.start
+        return end_events(
+            report,
+            account=self._account,
+            checks=self._checks(job),
+            inputs=None if start is None else start.inputs,
+        )
 
     def _checks(self, job: TrackedJob) -> DeclaredChecks:
         # The checks of an asset that others make are others' as well.

@@ -17,25 +17,36 @@ _ASKED_TOGETHER = 100
 """Keys in one query of the runs."""
 _OF_DAGSTER = ("dagster/", ".dagster/")
 """Tags that Dagster writes itself."""
+_OF_USERS = frozenset({"dagster/priority", "dagster/concurrency_key", "dagster/max_runtime"})
+"""Tags of Dagster's that are a user's to set, for any run."""
 
 
 def retry_request(
-    retry: Retry, failed: dg.DagsterRun | None, op_name: str, *, job_name: str | None = None
+    retry: Retry,
+    failed: dg.DagsterRun | None,
+    op_name: str,
+    *,
+    resource_keys: Collection[str] = (),
+    job_name: str | None = None,
 ) -> dg.RunRequest:
     """Return the run that makes another attempt; a sensor starts one run for its key, ever.
 
-    It has the tags of the run whose job failed, Dagster's own left out, and the configuration of
-    the asset's op. Without ``job_name`` it is a run of the assets that the sensor targets.
+    It has the tags of the run whose job failed, without those that Dagster writes itself, and the
+    configuration of the asset's op and of its resources. Without ``job_name`` it is a run of the
+    assets that the sensor targets.
     """
     tags = {} if failed is None else failed.tags
-    config: Mapping[str, Any] = {} if failed is None else failed.run_config
-    ops = config.get("ops", {})
+    given: Mapping[str, Any] = {} if failed is None else failed.run_config
+    config = {
+        section: {name: each for name, each in given.get(section, {}).items() if name in own}
+        for section, own in (("ops", {op_name}), ("resources", set(resource_keys)))
+    }
     return dg.RunRequest(
         run_key=retry.run_key,
         job_name=job_name,
         asset_selection=[dg.AssetKey(list(retry.asset))],
         partition_key=retry.partition,
-        run_config={"ops": {op_name: ops[op_name]}} if op_name in ops else None,
+        run_config={section: each for section, each in config.items() if each} or None,
         tags={
             **{key: tags[key] for key in tags if _is_handed_on(key)},
             keys.ATTEMPT_TAG: str(retry.attempt),
@@ -44,6 +55,8 @@ def retry_request(
 
 
 def _is_handed_on(tag: str) -> bool:
+    if tag in _OF_USERS:
+        return True
     return tag != keys.SEEN_ALIVE_TAG and not tag.startswith(_OF_DAGSTER)
 
 

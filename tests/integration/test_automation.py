@@ -12,8 +12,9 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from dagster_spcs import JobRequest, spcs_job_asset
 from dagster_spcs.spcs.client import SpcsClient
-from tests.integration.conftest import Location, script_asset
+from tests.integration.conftest import Location, script_asset, script_request
 from tests.support.emulators import DEADLINE_SECONDS
 from tests.support.events import is_end
 
@@ -375,3 +376,47 @@ def test_freshness_check_counts_from_the_recorded_result(locate: Locate, gate: G
     gate.open()
     location.tick_until(lambda: ended(location, 1))
     assert fresh()
+
+
+def test_other_input_of_what_is_downstream(locate: Locate, gate: Gate) -> None:
+    """The limit that the README names: a job at work is no run in progress for ``eager()``."""
+
+    @dg.asset
+    def other() -> None: ...
+
+    @dg.asset(deps=["a", other], automation_condition=Condition.eager())
+    def after() -> None: ...
+
+    gate.open()
+    location = locate(script_asset("a", gate.script(), mode="deferred"), other, after)
+    location.run("a", "other")
+    location.tick_until(lambda: location.materializations("a"))
+    location.run("after")
+    automation = Automation(location)
+    while automation.requested():
+        pass
+    gate.close()
+    location.run("a")
+    assert automation.requested() == set()
+    location.run("other")
+    assert automation.requested() == {"after"}  # from the old table of a
+    location.run("after")
+    assert automation.requested() == set()
+    gate.open()
+    location.tick_until(lambda: len(location.materializations("a")) == 2)
+    assert automation.requested() == {"after"}
+
+
+@pytest.mark.parametrize(("mode", "arrives"), [("blocking", True), ("deferred", False)])
+def test_metadata_that_the_function_adds(locate: Locate, mode: Any, arrives: bool) -> None:
+    """Dagster attaches it to the step's result, which a deferred step has none of."""
+
+    @spcs_job_asset(mode=mode)
+    def a(context: dg.AssetExecutionContext) -> JobRequest:
+        context.add_asset_metadata({"git": "abc"})
+        return script_request("true")
+
+    location = locate(a)
+    location.run("a")
+    location.tick_until(lambda: location.materializations("a"))
+    assert ("git" in location.materializations("a")[0].metadata) is arrives

@@ -433,3 +433,19 @@ def test_kind_of_value(job: dict[str, Any], told: str) -> None:
         del job["spec_file"]
     with pytest.raises(Exception, match=told):
         assets_of({"asset": {"key": "a"}, "job": job})
+
+
+def test_texts_beside_the_job_stay_texts() -> None:
+    """Tags of an op are texts, JSON too; a pool may be called by a number."""
+    tags = {"ecs/cpu": "256", "dagster-k8s/config": '{"container_config": {}}'}
+    [asset] = assets_of(
+        {
+            "asset": {"key": "a"},
+            "job": {"spec": spec("true")},
+            "op_tags": tags,
+            "pool": "5",
+            "compute_pool": "{{ 'CPU' }}_S",
+        }
+    )
+    assert {name: asset.op.tags[name] for name in tags} == tags
+    assert asset.op.pool == "5"

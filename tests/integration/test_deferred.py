@@ -541,13 +541,22 @@ def test_retry_has_the_failed_run_s_config_and_tags(locate: Locate) -> None:
     class Options(dg.Config):
         word: str
 
-    @spcs_job_asset(max_retries=1, retry_delay_seconds=0)
-    def a(config: Options) -> JobRequest:
-        return script_request(f"echo {config.word}; exit 1")
+    class Target(dg.ConfigurableResource):
+        name: str = "prod"
 
-    location = locate(a, script_asset("b", "true"))
-    config = {"ops": {"a": {"config": {"word": "told"}}}}
-    assert location.run("a", "b", run_config=config, tags={"team": "x"}).success
+    @spcs_job_asset(max_retries=1, retry_delay_seconds=0)
+    def a(config: Options, target: Target) -> JobRequest:
+        return script_request(f"echo {config.word} {target.name}; exit 1")
+
+    bound = {"target": Target.configure_at_launch(), "other": Target.configure_at_launch()}
+    location = locate(a, script_asset("b", "true"), bound=bound)
+    staging = {"config": {"name": "staging"}}
+    config = {
+        "ops": {"a": {"config": {"word": "told"}}},
+        "resources": {"target": staging},
+    }
+    tags = {"team": "x", "dagster/priority": "7", "dagster/concurrency_key": "gpu"}
+    assert location.run("a", "b", run_config=config, tags=tags).success
     requests: list[dg.RunRequest] = []
     while not requests:
         requests += location.tick().run_requests
@@ -555,9 +564,19 @@ def test_retry_has_the_failed_run_s_config_and_tags(locate: Locate) -> None:
     [request] = requests
     again = location.run("a", run_config=request.run_config, tags=request.tags)
     assert again.success
-    assert (request.tags["team"], request.tags[keys.ATTEMPT_TAG]) == ("x", "1")
+    assert {**tags, keys.ATTEMPT_TAG: "1"}.items() <= request.tags.items()
     location.tick_until(lambda: len(location.observations("a")) == 4)
-    assert "told" in location.observations("a")[0].metadata[keys.LOG].value
+    assert "told staging" in location.observations("a")[0].metadata[keys.LOG].value
+
+
+def test_retry_of_a_run_that_was_deleted(locate: Locate) -> None:
+    """What it was told is gone with it: no other attempt is made with something else."""
+    location = locate(script_asset("a", "exit 3", max_retries=1, retry_delay_seconds=0))
+    run = location.run("a")
+    location.instance.delete_run(run.run_id)
+    location.tick_until(lambda: len(location.observations("a")) >= 1)
+    for _ in range(2):
+        assert not location.tick().run_requests
 
 
 class Limit(dg.Config):

@@ -49,6 +49,11 @@ def by_parameter(context, name: dg.ResourceParam[str], greeting: Greeting) -> Jo
     return script_request(f"echo {greeting.word}-{name}")
 
 
+async def by_await(greeting: Greeting) -> JobRequest:
+    """A coroutine, as ``dagster.asset`` takes it."""
+    return script_request(f"echo {greeting.word}-awaited")
+
+
 def by_own(spcs: SpcsJobResource) -> JobRequest:
     """The step's own resource."""
     return script_request(f"echo hello-{spcs.compute_pool}")
@@ -59,6 +64,7 @@ def by_own(spcs: SpcsJobResource) -> JobRequest:
     [
         (by_resource, "hello-1"),
         (by_config, "hello-2"),
+        (by_await, "hello-awaited"),
         (by_parameter, "hello-x"),
         (by_own, "hello-"),
     ],

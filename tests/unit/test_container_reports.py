@@ -172,3 +172,12 @@ def test_line_no_reader_can_take() -> None:
     assert (found.messages, found.broken) == ((), 1)
     many = json.dumps({"__dagster_pipes_version": "0.1", "method": "log", "params": {}}) * 3000
     assert len(read_messages([LogLine(many, 0, "main")]).messages) == 3000
+
+
+def test_message_without_a_place() -> None:
+    """A custom message, or one of a newer version, is noted and not lost in silence."""
+    found = container_reports(told("report_custom_message", payload={"foo": 1}), KEY)
+    assert found.metadata["rows"].value == 7
+    assert found.notes == (
+        "Pipes: message 'report_custom_message' has no place on an asset's event",
+    )

@@ -156,3 +156,13 @@ def test_option_of_the_resource(options: dict[str, Any], told: str | None) -> No
         return
     with pytest.raises(ValueError, match=told):
         SpcsJobResource(snowflake=snowflake, **options)
+
+
+def test_generator() -> None:
+    """A job function returns its request."""
+
+    def yielding() -> Any:
+        yield JobRequest(spec=SPEC)
+
+    with pytest.raises(dg.DagsterInvalidDefinitionError, match="yielding yields: a job function"):
+        spcs_job_asset()(yielding)

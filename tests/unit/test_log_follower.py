@@ -100,10 +100,17 @@ def test_gap_is_told(client: SpcsClient, session: InMemorySession) -> None:
     assert [follower.read() for _ in range(3)] == [["one"], ["two"], [GAP, "seven"]]
 
 
+def test_gap_before_the_first_look(client: SpcsClient, session: InMemorySession) -> None:
+    """An answer that begins in the middle of a line was cut."""
+    session.answer(FOLLOW, [{"log": f"of a line\n{stamp(1)} one"}])
+    follower = LogFollower(client, name(), 0, "main")
+    assert follower.read() == [GAP, "one"]
+
+
 def test_line_that_was_cut(client: SpcsClient, session: InMemorySession) -> None:
     """An answer that begins in the middle of a line tells that line at no time."""
     session.answer(FOLLOW, [{"log": f"the end of it\n{stamp(2)} two"}])
-    assert LogFollower(client, name(), 0, "main").read() == ["two"]
+    assert LogFollower(client, name(), 0, "main").read() == [GAP, "two"]
 
 
 def test_two_streams_that_arrive_crosswise(client: SpcsClient, session: InMemorySession) -> None:
