@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import dagster as dg
@@ -15,6 +16,16 @@ from dagster_spcs.spcs.names import JobName, choose_job_name, split_name
 
 NETWORK_TIMEOUT_SECONDS = 20
 """How long the connector repeats a request that is not answered, unless told otherwise."""
+
+
+@dataclass(eq=False)
+class WaitedFor:
+    """The jobs that a step waits for."""
+
+    unfinished: set[JobName]
+    """Loses those that have ended."""
+    leave_to_others: Callable[[set[JobName]], None] = field(default=lambda _: None)
+    """Takes away those that another run waits for by now."""
 
 
 class SpcsJobResource(dg.ConfigurableResource[Any]):
@@ -132,29 +143,34 @@ class SpcsJobResource(dg.ConfigurableResource[Any]):
             raise ValueError(f"write @database.schema.stage/path, not {value!r}")
         return value
 
-    _waited_for: list[set[JobName]] = PrivateAttr(default_factory=list)
+    _waited_for: list[WaitedFor] = PrivateAttr(default_factory=list)
 
     @property
-    def waited_for(self) -> list[set[JobName]]:
-        """The unfinished jobs of each step that waits now."""
+    def waited_for(self) -> list[WaitedFor]:
+        """The jobs of each step that waits now."""
         return self._waited_for
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
         """Cancel the jobs of a step that was to wait for them and was not brought to its end."""
         assert context.log is not None, "a resource is torn down in a run"
-        for names in list(self._waited_for):  # a step that is closed meanwhile leaves the list
-            self.cancel_unfinished(names, context.log, "was terminated")
+        for waited in list(self._waited_for):  # a step that is closed meanwhile leaves the list
+            self.cancel_unfinished(waited, context.log, "was terminated")
 
-    def cancel_unfinished(self, names: set[JobName], log: dg.DagsterLogManager, why: str) -> None:
-        """Cancel what a run leaves, and tell of jobs that go on; ``names`` is empty after that.
+    def cancel_unfinished(self, waited: WaitedFor, log: dg.DagsterLogManager, why: str) -> None:
+        """Cancel what a run leaves, and tell of jobs that go on; nothing is unfinished after that.
 
         With a client of its own: the one of the step may be waiting for an account that cannot be
         reached.
         """
-        if not names:
+        if waited.unfinished:
+            try:
+                waited.leave_to_others(waited.unfinished)
+            except Exception as reason:  # the event log cannot be read
+                log.warning(f"Whether another run waits for the jobs is not known: {reason}")
+        left = sorted(waited.unfinished)
+        waited.unfinished.clear()
+        if not left:
             return
-        left = sorted(names)
-        names.clear()
         log.info(f"The run {why}: its unfinished jobs are cancelled.")
         with self.get_client() as client:
             refused = client.cancel_many(left, max_concurrent=self.max_concurrent_submissions)

@@ -18,7 +18,7 @@ from dagster_spcs.jobs.gather import Gatherer
 from dagster_spcs.jobs.job_errors import JobFailed
 from dagster_spcs.jobs.report import JobReport
 from dagster_spcs.jobs.submission import PlannedJob, SubmittedJob, Work, submit
-from dagster_spcs.jobs.tracked_job import JobKey, TrackedJob
+from dagster_spcs.jobs.tracked_job import JobKey, TrackedJob, gone
 from dagster_spcs.resource import SpcsJobResource, bound_resource
 from dagster_spcs.run.asset_keys import AssetKeys
 from dagster_spcs.run.checks import StepChecks, checks_alone
@@ -188,7 +188,27 @@ class StepExecution:
         if not self._mode.blocking:
             return nullcontext()
         log = self._context.log
-        return cancelled_after(*errors, resource=self._resource, unfinished=names, log=log)
+        return cancelled_after(
+            *errors,
+            resource=self._resource,
+            unfinished=names,
+            log=log,
+            leave_to_others=self._leave_to_others,
+        )
+
+    def _leave_to_others(self, names: set[JobName]) -> None:
+        """Take away the jobs that a run that repeats this one waits for.
+
+        It found them because this run was over for Dagster, whose process is at work all the same.
+        """
+        jobs = [job for job in self._submitted.values() if job.name in names]
+        listed = [gone(job.name, job.identity, job.planned.compute_pool) for job in jobs]
+        pages = self._recorded(listed)
+        for job in listed:
+            start = pages[job.asset_key].of(job.key).start
+            if start is not None and start.waiting_run not in (None, self._context.run.run_id):
+                self._context.log.info(f"{job.name} is left to run {start.waiting_run}.")
+                names.discard(job.name)
 
     def _is_used_up(self, job: TrackedJob) -> bool:
         """Whether the end of a job is recorded, while this run has to build from its result."""

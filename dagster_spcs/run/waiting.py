@@ -14,7 +14,7 @@ from dagster_spcs.jobs.report import JobReport
 from dagster_spcs.jobs.submission import SubmittedJob
 from dagster_spcs.jobs.tracked_job import JobKey, TrackedJob
 from dagster_spcs.pipes.messages import MARK, read_messages
-from dagster_spcs.resource import SpcsJobResource
+from dagster_spcs.resource import SpcsJobResource, WaitedFor
 from dagster_spcs.run.log_follower import LogFollower
 from dagster_spcs.spcs import clocks
 from dagster_spcs.spcs.client import SpcsClient
@@ -228,21 +228,24 @@ def cancelled_after(
     resource: SpcsJobResource,
     unfinished: set[JobName],
     log: dg.DagsterLogManager,
+    leave_to_others: Callable[[set[JobName]], None] = lambda _: None,
 ) -> Iterator[None]:
     """Cancel what is ``unfinished`` if one of ``errors`` ends the block, or the block never ends.
 
-    Any other error leaves the jobs alone: they go on, or are not this step's.
+    Any other error leaves the jobs alone: they go on, or are not this step's. So are those that
+    ``leave_to_others`` takes away.
 
     A step whose event is being stored when its run is terminated is told nothing: Dagster does not
     ask for its next event, and leaves the generator to Python's garbage collector. The resource is
     told of the jobs, because Dagster does tear resources down.
     """
-    resource.waited_for.append(unfinished)
+    waited = WaitedFor(unfinished, leave_to_others)
+    resource.waited_for.append(waited)
     try:
         yield
     except errors as error:
         why = "cannot wait any longer" if isinstance(error, Exception) else "was terminated"
-        resource.cancel_unfinished(unfinished, log, why)
+        resource.cancel_unfinished(waited, log, why)
         raise
     finally:
-        resource.waited_for.remove(unfinished)
+        resource.waited_for.remove(waited)

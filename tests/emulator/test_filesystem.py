@@ -55,9 +55,7 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     for path in (context / "tool", context / "app" / "bin" / "own"):
         path.write_text('#!/bin/sh\necho "ran $0 in $(pwd)"\n')
         path.chmod(0o755)
-    emulator = new_emulator(folder)
-    emulator._images.append(("/lab/public/images/files:1", context))
-    with emulator:
+    with new_emulator(folder, more_images=[("/lab/public/images/files:1", context)]) as emulator:
         yield emulator
 
 

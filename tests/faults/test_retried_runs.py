@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import dagster as dg
@@ -33,8 +34,8 @@ class Retried:
         self._lab = lab
         self.instance = dg.DagsterInstance.from_config(str(self._home))
 
-    def kill_while_it_waits(self, parts: str, *, jobs: int) -> dg.DagsterRun:
-        """Start a run, KILL its process once it looks at its jobs, and return it as failed."""
+    def start(self, parts: str, *, jobs: int) -> "subprocess.Popen[bytes]":
+        """Start a run in a process of its own; return that once it looks at its jobs."""
         before = len(self._emulator.statements)
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.faults.retried", self._settings, parts],
@@ -51,9 +52,16 @@ class Retried:
 
         try:
             until(waits)
-        finally:
+        except BaseException:
             os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            raise
+        return process
+
+    def kill_while_it_waits(self, parts: str, *, jobs: int) -> dg.DagsterRun:
+        """Start a run, KILL its process once it looks at its jobs, and return it as failed."""
+        process = self.start(parts, jobs=jobs)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
         [run] = self.instance.get_runs()
         # What run monitoring does when it finds no worker.
         self.instance.report_run_failed(run, "the worker is gone")
@@ -118,3 +126,23 @@ def test_pipes_calls_of_a_retried_run(world: Retried, is_over: bool) -> None:
         world.wait_for_the_end()
     assert world.retry(killed, "piped")
     assert world.jobs() == 2
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_old_worker_ends_after_its_run_was_repeated(world: Retried, number: signal.Signals) -> None:
+    """A run that is over for Dagster alone leaves the job to the run that goes on with it."""
+    worker = world.start("whole", jobs=1)
+    [run] = world.instance.get_runs()
+    world.instance.report_run_canceled(run)  # as "Force termination immediately" does
+
+    def starts() -> int:
+        return len(world.instance.fetch_observations(dg.AssetKey("waited_for"), limit=9).records)
+
+    with ThreadPoolExecutor(1) as pool:
+        repeated = pool.submit(world.retry, run, "whole", ALL_STEPS)
+        until(lambda: starts() == 2)
+        worker.send_signal(number)
+        worker.wait()
+        world.open_gate()
+        assert repeated.result()
+    assert world.jobs() == 1

@@ -4,7 +4,7 @@ import itertools
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -47,11 +47,17 @@ def images(folder: Path) -> list[tuple[str, Path]]:
     return [(SHELL, shell), (PYTHON, python)]
 
 
-def new_emulator(folder: Path, *, nodes: int = 50, **arguments: Any) -> Emulator:
+def new_emulator(
+    folder: Path,
+    *,
+    nodes: int = 50,
+    more_images: Iterable[tuple[str, Path]] = (),
+    **arguments: Any,
+) -> Emulator:
     """Return an emulator with the images above and one pool; its jobs start soon."""
     settings = arguments.pop("settings", Settings(start_delay_seconds=0.03, grace_seconds=10))
     return Emulator(
-        images=images(folder / "images"),
+        images=[*images(folder / "images"), *more_images],
         compute_pools={POOL: nodes},
         settings=settings,
         **arguments,
