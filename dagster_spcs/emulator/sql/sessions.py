@@ -18,8 +18,8 @@ class Session:
     user: str
     role: str
     warehouse: str | None
-    client: str = ""
-    """Name and version of the client's program, as it told them."""
+    takes_endpoint: bool = False
+    """Whether the client moves files to an endpoint of plain HTTP, as connector 5 does."""
     id: int = field(default_factory=lambda: secrets.randbits(48))
     token: str = field(default_factory=lambda: secrets.token_urlsafe(32))
     master_token: str = field(default_factory=lambda: secrets.token_urlsafe(32))
@@ -28,11 +28,6 @@ class Session:
     """The count of ``Faults.expired_sessions`` when its tokens were given out."""
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     """A connection below runs one statement at a time."""
-
-    @property
-    def takes_endpoint(self) -> bool:
-        """Whether the client moves files to an endpoint of plain HTTP: connector 5 does."""
-        return self.client.startswith("PythonConnector 5.")
 
     def renew(self) -> None:
         """Take new tokens; all else of the session goes on."""

@@ -154,8 +154,7 @@ class Wire:
         if connection.database_set and schema is None:
             connection.close()
             connection = self._tables.connect(database, "PUBLIC", autocommit=autocommit)
-        client = f"{data.get('CLIENT_APP_ID')} {data.get('CLIENT_APP_VERSION')}"
-        session = Session(connection, user, role, warehouse, client)
+        session = Session(connection, user, role, warehouse, _takes_endpoint(data))
         session.expiry = self._faults.expired_sessions
         self._sessions[session.token] = session
         self._tables.register(session)
@@ -409,6 +408,11 @@ def _wants_autocommit(data: dict[str, Any]) -> bool:
     given = data.get("SESSION_PARAMETERS") or {}
     value = {name.upper(): value for name, value in given.items()}.get("AUTOCOMMIT", True)
     return str(value).lower() != "false"
+
+
+def _takes_endpoint(data: dict[str, Any]) -> bool:
+    """Tell connector 5, whatever program uses it, by how its core names the runtime."""
+    return "RUNTIME_NAME" in (data.get("CLIENT_ENVIRONMENT") or {})
 
 
 def _stored(name: str | None) -> str | None:
