@@ -91,6 +91,10 @@ def test_passwords_differ_by_emulator(tmp_path: Path) -> None:
     assert len(one.password) >= 24
 
 
+TOKEN = "${SPCS_EMULATOR_SESSION_TOKEN:-/snowflake/session/token}"
+"""For a shell: where the token is, also without a view of the file system of its own."""
+
+
 def routes() -> Iterator[Any]:
     """Return every route but login and the addresses that PUT and GET give out."""
     app = Wire.__new__(Wire)
@@ -131,9 +135,7 @@ def test_a_closed_session_is_over(emulator: Emulator, client: Client) -> None:
 def test_a_containers_token_ends_with_it(emulator: Emulator, lab: Lab, tmp_path: Path) -> None:
     """A container's token logs in while the container runs, and never again."""
     gate = tmp_path / "gate"
-    name = lab.submit(
-        f"cat /snowflake/session/token; echo; until [ -e {gate} ]; do sleep 0.01; done"
-    )
+    name = lab.submit(f'cat "{TOKEN}"; echo; until [ -e {gate} ]; do sleep 0.01; done')
     lab.wait(name, "RUNNING")
     token = until(lambda: lab.log(name)[0])
     by_token = {"user": None, "password": None, "authenticator": "oauth", "token": token}
@@ -149,7 +151,7 @@ def test_a_containers_token_ends_with_it(emulator: Emulator, lab: Lab, tmp_path:
 
 def test_a_tokens_file(lab: Lab) -> None:
     """Only its owner can read a container's token, and it is gone with the container."""
-    name = lab.run("ls -l /snowflake/session/token; echo ~")
+    name = lab.run(f'ls -l "{TOKEN}"; echo ~')
     listed, home = lab.log(name)
     assert listed.startswith("-rw------- ")
     until(lambda: not Path(home).parent.exists())
