@@ -96,10 +96,13 @@ class StatementError(NotAnswered):
         self.sqlstate = sqlstate
         self.query_id = query_id
         self.statement = textwrap.shorten(statement, 300)
-        lines = [message, f"Statement: {self.statement}" if statement else ""]
-        if query_id:
-            lines += [f"Query id: {query_id}"]
-        super().__init__("\n".join(line for line in (*lines, self.next_step) if line))
+        lines = (
+            message,
+            f"Statement: {self.statement}" if statement else "",
+            f"Query id: {query_id}" if query_id else "",
+            self.next_step,
+        )
+        super().__init__("\n".join(filter(None, lines)))
 
 
 class ObjectNotFound(StatementError, Lasting):

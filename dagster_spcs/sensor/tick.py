@@ -219,11 +219,7 @@ class Tick:
         The run that waits for one does it itself; a run that was killed does not.
         """
         for job in [job for job in jobs if job.is_overdue(self._now)][:_MOST_OVERDUE]:
-            try:
-                self._client.cancel(job.name)
-            except NotAnswered as error:
-                self._log.error(f"{job.name} timed out and goes on: {error}")
-            else:
+            if self._cancels(job):
                 self._log.info(f"{job.name}, of a Pipes client, timed out and was cancelled.")
 
     def _drop_finished(self, listed: Listed, opened: Sequence[TrackedJob]) -> None:
@@ -270,7 +266,7 @@ class Tick:
                 self._partitions[each.job.digest] = each.entry.start.partitions
         for facts, report in self._gather(group):
             decision = decide(replace(facts, report=report), self._now)
-            if (isinstance(decision, Cancel) and self._cancels(report)) or isinstance(
+            if (isinstance(decision, Cancel) and self._cancels(report.job)) or isinstance(
                 decision, Record
             ):
                 self._record(facts, report)
@@ -288,13 +284,13 @@ class Tick:
             return [pair for each in group for pair in self._gather([each])]
         return list(zip(group, reports, strict=True))
 
-    def _cancels(self, report: JobReport) -> bool:
+    def _cancels(self, job: TrackedJob) -> bool:
         try:
-            self._client.cancel(report.job.name)
+            self._client.cancel(job.name)
         except NotAnswered as error:
-            self._log.error(f"{report.job.name} timed out and goes on: {error}")
+            self._log.error(f"{job.name} timed out and goes on: {error}")
             # A job that is over is recorded all the same; one that works is tried again.
-            return report.job.is_over
+            return job.is_over
         return True
 
     def _record(self, facts: Facts, report: JobReport) -> None:

@@ -34,6 +34,7 @@ with snowflake.connector.connect(
 """
 DOCKERFILE = """FROM scratch
 COPY app /app
+COPY app /v
 COPY tool /usr/local/bin/tool
 COPY note.txt /
 WORKDIR /app
@@ -153,6 +154,19 @@ def test_containers_share_a_volume(lab: Lab, path: str, source: dict[str, str]) 
     assert lab.value(f"SELECT SYSTEM$GET_SERVICE_LOGS('{name}', 0, 'reading')") == "hello"
     assert lab.value(f"SELECT SYSTEM$GET_SERVICE_LOGS('{name}', 0, 'writing')") == ""
     assert not Path(path).exists()
+
+
+@needs_view
+def test_a_folder_whose_name_only_begins_alike(lab: Lab) -> None:
+    """The image has ``/v``; what is mounted in ``/var`` is made for the container alone."""
+    mounts = [{"name": "v", "mountPath": "/var/new/place"}]
+    volumes = [{"name": "v", "source": "local"}]
+    assert said(lab, "ls /v; ls -d /var/new/place", volumeMounts=mounts, volumes=volumes) == [
+        "bin",
+        "data.txt",
+        "/var/new/place",
+    ]
+    assert not Path("/var/new").exists()
 
 
 @pytest.mark.parametrize("has_view", [pytest.param(True, marks=needs_view), False])

@@ -68,7 +68,7 @@ class FileSystem:
         for mount in self.mounts:
             above = _last_that_is_there(Path(mount))
             is_new = str(above) != mount and above not in (Path("/"), _SHARED)
-            if is_new and not any(str(above).startswith(target) for target in laid):
+            if is_new and not any(above.is_relative_to(target) for target in laid):
                 found.append(self._overlay(str(above), [above]))
                 laid.append(str(above))
         packages = sysconfig.get_path("purelib")

@@ -92,7 +92,7 @@ class Stage:
         """
         place = Path(os.path.normpath(self.folder / path))
         if not place.is_relative_to(self.folder):
-            raise does_not_exist("Remote file", f"@{'.'.join(self.name)}/{path}")
+            raise self._missing(path)
         return place
 
     def files(self, path: str = "", pattern: str | None = None) -> list[StageFile]:
@@ -124,8 +124,11 @@ class Stage:
         """Return the text of a file, or refuse with 2003."""
         place = self.inside(path)
         if not place.is_file():
-            raise does_not_exist("Remote file", f"@{'.'.join(self.name)}/{path}")
+            raise self._missing(path)
         return place.read_text()
+
+    def _missing(self, path: str) -> SqlError:
+        return does_not_exist("Remote file", f"@{'.'.join(self.name)}/{path}")
 
 
 class StageFiles:

@@ -77,9 +77,9 @@ class Transfers:
             data["presignedUrls"] = addresses
         return {"success": True, "code": None, "message": None, "data": data}
 
-    def _granted(self, request: Request, command: str) -> Path | None:
+    def _granted(self, request: Request, *commands: str) -> Path | None:
         grant = self._grants.get(request.path_params["key"])
-        if grant is None or grant.command != command:
+        if grant is None or grant.command not in commands:
             return None
         path = grant.folder / request.path_params["name"]
         return path if path.resolve().is_relative_to(grant.folder.resolve()) else None
@@ -103,8 +103,8 @@ class Transfers:
 
     async def _download(self, request: Request) -> Response:
         # A client with a token asks for the head of a file before it puts one.
-        command = "DOWNLOAD" if request.method == "GET" else "UPLOAD"
-        path = self._granted(request, command) or self._granted(request, "DOWNLOAD")
+        commands = ("DOWNLOAD",) if request.method == "GET" else ("DOWNLOAD", "UPLOAD")
+        path = self._granted(request, *commands)
         if path is None:
             return Response(status_code=HTTPStatus.FORBIDDEN)
         if not path.is_file():
