@@ -190,6 +190,11 @@ def cancelled() -> SqlError:
     return SqlError(604, "57014", "SQL execution canceled")
 
 
+def not_executing() -> SqlError:
+    """605: what is to be cancelled has ended, or was never there."""
+    return SqlError(605, "57014", "Identified SQL statement is not currently executing.")
+
+
 def not_emulated(what: str) -> SqlError:
     """2 is Snowflake's number for an unsupported feature."""
     return SqlError(2, "0A000", f"Unsupported feature '{what}' (not part of this emulator).")

@@ -9,6 +9,8 @@ from fakesnow.fakes import FakeSnowflakeConnection
 from dagster_spcs.emulator.sql.answers import no_current_database, no_current_schema
 from dagster_spcs.emulator.sql.object_name import ObjectName
 
+SERVER_VERSION = "9.40.0"
+
 
 @dataclass
 class Session:
@@ -20,6 +22,8 @@ class Session:
     warehouse: str | None
     takes_endpoint: bool = False
     """Whether the client moves files to an endpoint of plain HTTP, as connector 5 does."""
+    client: str = ""
+    """Name and version of the client, as it gave them."""
     id: int = field(default_factory=lambda: secrets.randbits(48))
     token: str = field(default_factory=lambda: secrets.token_urlsafe(32))
     master_token: str = field(default_factory=lambda: secrets.token_urlsafe(32))

@@ -8,6 +8,7 @@ import asyncio
 import json
 import re
 from collections import OrderedDict
+from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from datetime import datetime, timezone
 from http import HTTPStatus
@@ -52,6 +53,7 @@ _CHANGING = frozenset(
     )
 )
 _NOWHERE = "_fs_global.main"
+_INTERRUPT_SECONDS = 0.05
 _KEPT_RESULTS = 200
 _KEPT_ROWS = 20_000
 
@@ -144,7 +146,9 @@ class Tables:
                 connection = session.connection.cursor()._duck_conn
                 await run_in_threadpool(rows.show_to, connection)
             with stages_in(self.stages.folder):
-                response = await query_request(_request(session.token, body, base_url))
+                response = await _to_its_end(
+                    query_request(_request(session.token, body, base_url)), session.connection
+                )
             if _CREATE_STAGE.match(body["sqlText"]):
                 await run_in_threadpool(self._keep_stages)
             if response.status_code == HTTPStatus.OK:
@@ -252,6 +256,21 @@ class Tables:
         results = self._fakesnow.results_cache
         if old in results:
             results[new] = results.pop(old)
+
+
+async def _to_its_end(
+    work: Coroutine[Any, Any, JSONResponse], connection: FakeSnowflakeConnection
+) -> JSONResponse:
+    """Await a statement; when it is cancelled, interrupt DuckDB and wait until it has let go."""
+    running = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        while not running.done():
+            # Again and again, for one statement here is several of DuckDB's.
+            connection._duck_conn.interrupt()
+            await asyncio.wait({running}, timeout=_INTERRUPT_SECONDS)
+        raise
 
 
 def _enter_database(connection: FakeSnowflakeConnection, text: str) -> None:

@@ -6,6 +6,7 @@ Read ``registry`` and ``dispatch`` first, then ``jobs``.
 
 from dagster_spcs.emulator.statements import (
     access,
+    cancelling,
     databases,
     execute,
     history,
@@ -21,6 +22,7 @@ from dagster_spcs.emulator.statements import (
 
 __all__ = [
     "access",
+    "cancelling",
     "databases",
     "execute",
     "history",

@@ -4,7 +4,7 @@ from dagster_spcs.emulator.sql.answers import Result, does_not_exist
 from dagster_spcs.emulator.sql.given_rows import Rewritten
 from dagster_spcs.emulator.sql.words import Words
 from dagster_spcs.emulator.statements.jobs import drop
-from dagster_spcs.emulator.statements.registry import SYSTEM_FUNCTIONS, Context, handles
+from dagster_spcs.emulator.statements.registry import Context, handles
 
 
 def _quoted(parts: tuple[str, ...]) -> str:
@@ -45,14 +45,3 @@ def set_query_tag(words: Words, context: Context) -> Result:
     """A query tag is for the query history, which is not kept here."""
     words.rest()
     return Result.status("Statement executed successfully.")
-
-
-def cancel_all_queries(words: Words, context: Context) -> Result:
-    """``SYSTEM$CANCEL_ALL_QUERIES(<session id>)``, which Snowpark sends when it closes."""
-    words.number()
-    words.expect(")")
-    words.end()
-    return Result.value("SYSTEM$CANCEL_ALL_QUERIES", "All queries terminated.")
-
-
-SYSTEM_FUNCTIONS["SYSTEM$CANCEL_ALL_QUERIES"] = cancel_all_queries

@@ -11,7 +11,9 @@ from collections.abc import Sequence
 from dagster_spcs.emulator import statements
 from dagster_spcs.emulator.sql.answers import Column, Result, SqlError, not_emulated
 from dagster_spcs.emulator.sql.given_rows import GivenRows, Rewritten
+from dagster_spcs.emulator.sql.spelling import literal
 from dagster_spcs.emulator.sql.words import Kind, Words, leading_words
+from dagster_spcs.emulator.statements.context_functions import CONTEXT_FUNCTIONS, session_function
 from dagster_spcs.emulator.statements.registry import (
     ACCOUNT_TABLES,
     METHODS,
@@ -27,11 +29,11 @@ __all__ = ["answer", "statements"]
 
 _LONGEST = max(len(phrase) for phrase in STATEMENTS)
 _OUR_FUNCTIONS = re.compile(
-    r"SPCS_|GET_JOB_HISTORY|RESULT_SCAN|LAST_QUERY_ID|SYSTEM\$"
-    r"|CURRENT_(?:ROLE|WAREHOUSE|USER|ACCOUNT|ORGANIZATION)",
+    r"SPCS_|GET_JOB_HISTORY|RESULT_SCAN|SYSTEM\$"
+    rf"|{'|'.join(CONTEXT_FUNCTIONS)}",
     re.IGNORECASE,
 )
-_REPLACED = re.compile(r"TABLE|CURRENT_\w+|LAST_QUERY_ID|SYSTEM\$\w+", re.IGNORECASE)
+_REPLACED = re.compile(rf"TABLE|{'|'.join(CONTEXT_FUNCTIONS)}|SYSTEM\$\w+", re.IGNORECASE)
 _LOOKING = ("SHOW", "DESC", "DESCRIBE")
 
 
@@ -60,7 +62,7 @@ async def answer(
         result = await _function_call(words, context, only_describe=only_describe)
         if result is not None:
             return result
-    return await _rewrite(text, binds, context)
+    return await _rewrite(text, binds, context, only_describe=only_describe)
 
 
 def _find(text: str) -> tuple[Handler | None, int]:
@@ -90,7 +92,9 @@ async def _function_call(words: Words, context: Context, *, only_describe: bool)
         whole.until_closed()
         if whole.here.kind is not Kind.END:
             return None  # part of a larger query
-        words.step()
+        name = words.word()
+        if only_describe:
+            return Result((Column(name),), [])
         words.expect("(")
         return await _call(handler, words, context)
     if token.kind not in (Kind.WORD, Kind.QUOTED):
@@ -110,7 +114,9 @@ async def _function_call(words: Words, context: Context, *, only_describe: bool)
     return await _call(METHODS[method], words, context)
 
 
-async def _rewrite(text: str, binds: Sequence[str | None], context: Context) -> Rewritten | None:
+async def _rewrite(
+    text: str, binds: Sequence[str | None], context: Context, *, only_describe: bool
+) -> Rewritten | None:
     pieces: list[str] = []
     rows = GivenRows()
     left: list[int] = []
@@ -127,13 +133,13 @@ async def _rewrite(text: str, binds: Sequence[str | None], context: Context) -> 
             left.append(scan.binds_read)
         elif token.kind is Kind.WORD and _REPLACED.fullmatch(token.value):
             words = scan.ahead()
-            replacement = _session_function(words, context, is_first_of_column=begins_column)
+            replacement = session_function(words, context, is_first_of_column=begins_column)
             if replacement is None and token.value.upper() == "TABLE":
                 result = await _table_function(words, context)
                 if result is not None:
                     replacement = rows.add(result)
             elif replacement is None and token.value.upper() in SYSTEM_FUNCTIONS:
-                replacement = await _system_value(words, context)
+                replacement = await _system_value(words, context, only_describe=only_describe)
         if replacement is None:
             scan.step()
         else:
@@ -166,46 +172,17 @@ class _Columns:
         return begins
 
 
-def _session_function(words: Words, context: Context, *, is_first_of_column: bool) -> str | None:
-    """Return the value, as SQL, of a function about the session that fakesnow does not know."""
-    session, settings = context.session, context.account.settings
-    values = {
-        "CURRENT_ROLE": session.role,
-        "CURRENT_WAREHOUSE": session.warehouse,
-        "CURRENT_USER": session.user,
-        "CURRENT_ACCOUNT": settings.account,
-        "CURRENT_ACCOUNT_NAME": settings.account,
-        "CURRENT_ORGANIZATION_NAME": settings.organization,
-        "LAST_QUERY_ID": session.last_query_id,
-    }
-    name = words.here.value.upper()
-    if name not in values:
-        return None
-    words.step()
-    called = words.take("(", ")")
-    if not called and name != "CURRENT_USER":  # the one that needs no parentheses
-        return None
-    value = values[name]
-    text = _literal(value)
-    # A column is named after the function, as an account names it.
-    is_column = is_first_of_column and (words.at(",") or words.here.kind is Kind.END)
-    return f'{text} AS "{name}{"()" if called else ""}"' if is_column else text
-
-
-async def _system_value(words: Words, context: Context) -> str:
+async def _system_value(words: Words, context: Context, *, only_describe: bool) -> str:
     """Return the value of a system function within a larger query, as SQL."""
     handler = SYSTEM_FUNCTIONS[words.word()]
     words.expect("(")
     binds = words.binds_left
+    if only_describe:
+        words.until_closed()
+        return literal("")
     result = await _call(handler, Words(f"{words.until_closed()})", binds), context)
     assert isinstance(result, Result)
-    return _literal(result.rows[0][0])
-
-
-def _literal(value: str | None) -> str:
-    if value is None:
-        return "NULL"
-    return "'" + value.replace("\\", "\\\\").replace("'", "''") + "'"
+    return literal(result.rows[0][0])
 
 
 async def _table_function(words: Words, context: Context) -> Result | None:

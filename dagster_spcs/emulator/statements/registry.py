@@ -9,6 +9,7 @@ from dagster_spcs.emulator.account.faults import Faults
 from dagster_spcs.emulator.account.runner import Runner
 from dagster_spcs.emulator.sql.answers import FileTransfer, Result
 from dagster_spcs.emulator.sql.given_rows import Rewritten
+from dagster_spcs.emulator.sql.queries import Queries
 from dagster_spcs.emulator.sql.sessions import Session
 from dagster_spcs.emulator.sql.tables import Tables
 from dagster_spcs.emulator.sql.words import Words
@@ -21,6 +22,7 @@ class Context:
     account: Account
     runner: Runner
     tables: Tables
+    queries: Queries
     session: Session
     query_id: str
     faults: Faults

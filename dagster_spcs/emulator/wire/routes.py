@@ -30,9 +30,11 @@ from dagster_spcs.emulator.sql.answers import (
     cancelled,
     internal_error,
     not_emulated,
+    not_executing,
 )
 from dagster_spcs.emulator.sql.given_rows import GivenRows, Rewritten
-from dagster_spcs.emulator.sql.sessions import Session
+from dagster_spcs.emulator.sql.queries import Answer, Queries, Query
+from dagster_spcs.emulator.sql.sessions import SERVER_VERSION, Session
 from dagster_spcs.emulator.sql.spelling import respell
 from dagster_spcs.emulator.sql.tables import Tables
 from dagster_spcs.emulator.sql.unsupported import unknown_statement, unsupported_creation
@@ -40,7 +42,6 @@ from dagster_spcs.emulator.sql.words import leading_words
 from dagster_spcs.emulator.statements import dispatch
 from dagster_spcs.emulator.statements.registry import Context
 from dagster_spcs.emulator.wire.connections import Connections
-from dagster_spcs.emulator.wire.queries import Answer, Queries, Query
 from dagster_spcs.emulator.wire.statement_log import SentStatement
 from dagster_spcs.emulator.wire.transfers import Transfers
 
@@ -55,7 +56,6 @@ _NUMBER_AND_STATE = re.compile(r"\A\d{6} \(\w+\): ")
 """What the connector puts before a message; fakesnow sends it along."""
 _SELECT = 0x1000
 """The type of a statement that answers rows; connector 5 counts them by it."""
-_SERVER_VERSION = "9.40.0"
 _KEPT_STATEMENTS = 100_000
 _LARGE = 100_000
 """Bytes of an answer that is not kept for a client that may have lost it."""
@@ -96,6 +96,7 @@ class Wire:
                 Route("/queries/v1/query-request", self._query, methods=["POST"]),
                 Route("/queries/v1/abort-request", self._abort, methods=["POST"]),
                 Route("/queries/{query_id}/result", self._result, methods=["GET"]),
+                Route("/queries/{query_id}/abort-request", self._abort_query, methods=["POST"]),
                 Route("/monitoring/queries/{query_id}", self._monitor, methods=["GET"]),
                 # Connector 5 puts two slashes there.
                 Route("/monitoring/queries//{query_id}", self._monitor, methods=["GET"]),
@@ -111,7 +112,7 @@ class Wire:
 
     def close(self) -> None:
         """End every session."""
-        self._queries.abort_all()
+        self._queries.cancel_all()
         for session in list(self._sessions.values()):
             self._tables.forget(session)
         self._sessions.clear()
@@ -155,6 +156,7 @@ class Wire:
             connection.close()
             connection = self._tables.connect(database, "PUBLIC", autocommit=autocommit)
         session = Session(connection, user, role, warehouse, _takes_endpoint(data))
+        session.client = f"{data.get('CLIENT_APP_ID', '')} {data.get('CLIENT_APP_VERSION', '')}"
         session.expiry = self._faults.expired_sessions
         self._sessions[session.token] = session
         self._tables.register(session)
@@ -167,7 +169,7 @@ class Wire:
             "validityInSeconds": 3600,
             "masterValidityInSeconds": 14400,
             "sessionId": session.id,
-            "serverVersion": _SERVER_VERSION,
+            "serverVersion": SERVER_VERSION,
             "parameters": [
                 {"name": "AUTOCOMMIT", "value": autocommit},
                 {"name": "TIMEZONE", "value": "Etc/UTC"},
@@ -197,7 +199,6 @@ class Wire:
         session.expiry = self._faults.expired_sessions
         self._sessions[session.token] = session
         self._tables.register(session)
-        self._queries.follow(old, session.token)
         data = {
             "sessionId": session.id,
             "sessionToken": session.token,
@@ -210,7 +211,7 @@ class Wire:
     async def _session(self, request: Request) -> Response:
         session = self._known(request)
         if request.query_params.get("delete"):
-            self._queries.abort_all(session.token)
+            self._queries.cancel_all(session)
             del self._sessions[session.token]
             self._tables.forget(session)
         return JSONResponse({"success": True, "data": None, "code": None, "message": None})
@@ -224,7 +225,7 @@ class Wire:
         # A connector that lost the answer sends its request again under the same id.
         await asyncio.sleep(self._faults.latency_seconds)
         # From here to the start nothing waits: the same request, sent again, finds this one.
-        query = self._queries.sent_before(request_id, session.token)
+        query = self._queries.sent_before(request_id, session)
         if query is None:
             query_id = str(uuid.uuid4())
             text = str(body.get("sqlText") or "")
@@ -233,7 +234,7 @@ class Wire:
             struck = self._faults.strike(text)
             _break_if(struck, "lose request")
             work = self._run(session, body, query_id, request, struck)
-            query = self._queries.start(query_id, session.token, session.user, request_id, work)
+            query = self._queries.start(query_id, session, request_id, work)
             if body.get("asyncExec"):
                 query.is_async = True
                 return JSONResponse(_in_progress(query, _IN_PROGRESS_ASYNC))
@@ -285,7 +286,19 @@ class Wire:
 
     async def _abort(self, request: Request) -> Response:
         session = self._known(request)
-        self._queries.abort(str((await _body(request)).get("requestId")), session.token)
+        request_id = str((await _body(request)).get("requestId") or "")
+        query = self._queries.sent_before(request_id, session)
+        # A statement that has ended meanwhile is no mistake of the client's.
+        if query is not None:
+            query.cancel()
+        return JSONResponse({"success": True, "data": None})
+
+    async def _abort_query(self, request: Request) -> Response:
+        session = self._known(request)
+        query_id = request.path_params["query_id"]
+        query = self._queries.find(query_id, session.user)
+        if query is None or not query.cancel():
+            return JSONResponse(_failure(not_executing(), query_id))
         return JSONResponse({"success": True, "data": None})
 
     async def _telemetry(self, request: Request) -> Response:
@@ -302,7 +315,13 @@ class Wire:
     ) -> Answer:
         text = str(body.get("sqlText") or "")
         context = Context(
-            self._account, self._runner, self._tables, session, query_id, self._faults
+            self._account,
+            self._runner,
+            self._tables,
+            self._queries,
+            session,
+            query_id,
+            self._faults,
         )
         try:
             for fault in struck:

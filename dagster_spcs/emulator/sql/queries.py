@@ -1,4 +1,4 @@
-"""Queries under way, and the answers of those that ended: for polling clients and for abort."""
+"""Queries under way, and the answers of those that ended: for polling and for cancelling."""
 
 import asyncio
 import uuid
@@ -6,6 +6,8 @@ from collections import OrderedDict
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any
+
+from dagster_spcs.emulator.sql.sessions import Session
 
 Answer = dict[str, Any]
 _KEPT = 1000
@@ -15,13 +17,16 @@ _KEPT = 1000
 class Query:
     """One statement that a session sent."""
 
-    session_token: str
-    user: str
+    session: Session
     request_id: str
     task: asyncio.Task[Answer]
     is_async: bool = False
     """Whether the client asked to be told of the result later."""
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
+
+    def cancel(self) -> bool:
+        """Cancel the statement; False if it has ended."""
+        return self.task.cancel()
 
 
 class Queries:
@@ -33,13 +38,12 @@ class Queries:
     def start(
         self,
         query_id: str,
-        session_token: str,
-        user: str,
+        session: Session,
         request_id: str,
         work: Coroutine[Any, Any, Answer],
     ) -> Query:
         """Begin a query."""
-        query = Query(session_token, user, request_id, asyncio.create_task(work), id=query_id)
+        query = Query(session, request_id, asyncio.create_task(work), id=query_id)
         self._queries[query.id] = query
         while len(self._queries) > _KEPT:
             oldest = next(iter(self._queries.values()))
@@ -48,7 +52,7 @@ class Queries:
             del self._queries[oldest.id]
         return query
 
-    def sent_before(self, request_id: str, session_token: str) -> Query | None:
+    def sent_before(self, request_id: str, session: Session) -> Query | None:
         """Return the query that a session sent under this request id already."""
         if not request_id:
             return None
@@ -56,7 +60,7 @@ class Queries:
             (
                 query
                 for query in reversed(self._queries.values())
-                if query.request_id == request_id and query.session_token == session_token
+                if query.request_id == request_id and query.session is session
             ),
             None,
         )
@@ -68,22 +72,18 @@ class Queries:
     def find(self, query_id: str, user: str) -> Query | None:
         """Return a query of this user, whose other sessions may ask for its result too."""
         query = self._queries.get(query_id)
-        return query if query is not None and query.user == user else None
+        return query if query is not None and query.session.user == user else None
 
-    def follow(self, old_token: str, new_token: str) -> None:
-        """Let the queries of a session go on under its renewed token."""
-        for query in self._queries.values():
-            if query.session_token == old_token:
-                query.session_token = new_token
+    def of_session(self, session_id: int, user: str) -> list[Query]:
+        """Return what a session of this user sent."""
+        return [
+            query
+            for query in self._queries.values()
+            if query.session.id == session_id and query.session.user == user
+        ]
 
-    def abort(self, request_id: str, session_token: str) -> None:
-        """Cancel the statement that was sent with this request id."""
-        for query in self._queries.values():
-            if query.request_id == request_id and query.session_token == session_token:
-                query.task.cancel()
-
-    def abort_all(self, session_token: str | None = None) -> None:
+    def cancel_all(self, session: Session | None = None) -> None:
         """Cancel what a session, or anybody, still runs."""
         for query in self._queries.values():
-            if session_token in (None, query.session_token):
-                query.task.cancel()
+            if session is None or query.session is session:
+                query.cancel()
