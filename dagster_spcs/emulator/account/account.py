@@ -76,6 +76,10 @@ class Account:
     roles: set[str] = field(
         default_factory=lambda: {"ACCOUNTADMIN", "SYSADMIN", "SECURITYADMIN", "USERADMIN", "PUBLIC"}
     )
+    parameters: dict[str, str] = field(default_factory=dict)
+    """What ALTER ACCOUNT SET has set."""
+    public_keys: dict[str, str] = field(default_factory=dict)
+    """The user's RSA keys in PEM, by property: RSA_PUBLIC_KEY and RSA_PUBLIC_KEY_2."""
     jobs: dict[ObjectName, Job] = field(default_factory=dict)
     """The job services that exist."""
     dropped: list[Job] = field(default_factory=list)
@@ -101,6 +105,12 @@ class Account:
                 place, datetime.fromisoformat(body["created"]), body["owner"], body["comment"]
             )
         self.roles.update(body["name"] for body in self.store.all("role"))
+        self.parameters.update(
+            {body["name"]: body["value"] for body in self.store.all("parameter")}
+        )
+        self.public_keys.update(
+            {body["name"]: body["key"] for body in self.store.all("public key")}
+        )
         for job in sorted(map(Job.from_json, self.store.all("job")), key=lambda each: each.id):
             self._last_id = job.id
             if job.deleted:
@@ -195,6 +205,24 @@ class Account:
         """Create a role."""
         self.roles.add(name)
         self.store.put("role", name, {"name": name})
+
+    def set_parameter(self, name: str, value: str | None) -> None:
+        """Set a parameter of the account; None takes the default again."""
+        if value is None:
+            self.parameters.pop(name, None)
+            self.store.remove("parameter", name)
+        else:
+            self.parameters[name] = value
+            self.store.put("parameter", name, {"name": name, "value": value})
+
+    def set_public_key(self, name: str, key: str | None) -> None:
+        """Set one of the user's two RSA keys; None takes it away."""
+        if key is None:
+            self.public_keys.pop(name, None)
+            self.store.remove("public key", name)
+        else:
+            self.public_keys[name] = key
+            self.store.put("public key", name, {"name": name, "key": key})
 
     def finish(self, job: Job, status: JobStatus, message: str) -> None:
         """Bring a job to a final status."""

@@ -104,10 +104,18 @@ def compilation_error(text: str, *, number: int = 1003, sqlstate: str = "42000")
     return SqlError(number, sqlstate, f"SQL compilation error:\n{text}")
 
 
-def does_not_exist(kind: str, name: str) -> SqlError:
+def syntax_error(line: int, column: int, seen: str, hint: str = "") -> SqlError:
+    """1003: the text cannot be read from this place on."""
+    tail = f" ({hint})" if hint else ""
+    return compilation_error(
+        f"syntax error line {line} at position {column} unexpected '{seen[:60]}'.{tail}"
+    )
+
+
+def does_not_exist(kind: str, name: str, *, sqlstate: str = "02000") -> SqlError:
     """2003: missing, or not visible to the role."""
     return compilation_error(
-        f"{kind} '{name}' does not exist or not authorized.", number=2003, sqlstate="02000"
+        f"{kind} '{name}' does not exist or not authorized.", number=2003, sqlstate=sqlstate
     )
 
 
@@ -188,6 +196,30 @@ def no_current_schema(verb: str) -> SqlError:
 def cancelled() -> SqlError:
     """604: the statement was aborted by its own client."""
     return SqlError(604, "57014", "SQL execution canceled")
+
+
+def statement_timeout(seconds: int) -> SqlError:
+    """630: STATEMENT_TIMEOUT_IN_SECONDS is over."""
+    return SqlError(
+        630,
+        "57014",
+        f"Statement reached its statement or warehouse timeout of {seconds} second(s) and was"
+        " canceled.",
+    )
+
+
+def wrong_count(count: int, wanted: int) -> SqlError:
+    """8: a text has more statements than the client has asked for."""
+    return SqlError(
+        8,
+        "0A000",
+        f"Actual statement count {count} did not match the desired statement count {wanted}.",
+    )
+
+
+def empty_statement() -> SqlError:
+    """900: nothing but white space."""
+    return compilation_error("Empty SQL statement.", number=900, sqlstate="42601")
 
 
 def not_executing() -> SqlError:

@@ -3,11 +3,13 @@
 import asyncio
 import secrets
 from dataclasses import dataclass, field
+from typing import Any
 
 from fakesnow.fakes import FakeSnowflakeConnection
 
 from dagster_spcs.emulator.sql.answers import no_current_database, no_current_schema
 from dagster_spcs.emulator.sql.object_name import ObjectName
+from dagster_spcs.emulator.sql.parameters import Parameters
 
 SERVER_VERSION = "9.40.0"
 
@@ -20,16 +22,21 @@ class Session:
     user: str
     role: str
     warehouse: str | None
+    parameters: Parameters
     takes_endpoint: bool = False
     """Whether the client moves files to an endpoint of plain HTTP, as connector 5 does."""
     client: str = ""
     """Name and version of the client, as it gave them."""
+    takes_arrow: bool = True
+    """Whether the client reads rows in Arrow's format; others get JSON."""
     id: int = field(default_factory=lambda: secrets.randbits(48))
     token: str = field(default_factory=lambda: secrets.token_urlsafe(32))
     master_token: str = field(default_factory=lambda: secrets.token_urlsafe(32))
     last_query_id: str = ""
     expiry: int = 0
     """The count of ``Faults.expired_sessions`` when its tokens were given out."""
+    changes: list[tuple[str, Any]] | None = None
+    """What the open transaction changed, statement by statement; None without a transaction."""
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     """A connection below runs one statement at a time."""
 

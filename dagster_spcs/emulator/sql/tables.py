@@ -1,31 +1,23 @@
-"""Tables and ordinary SQL: fakesnow's work, reached through its server's own request handler.
-
-fakesnow keeps its sessions in a module-wide mapping; ours are put there under our tokens, each on
-the data of one emulator, so several emulators in one process share nothing.
-"""
+"""The account's databases: fakesnow's work, each emulator with data of its own."""
 
 import asyncio
-import json
 import re
 from collections import OrderedDict
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from datetime import datetime, timezone
-from http import HTTPStatus
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import duckdb
 from fakesnow.fakes import FakeSnowflakeConnection
 from fakesnow.instance import FakeSnow
-from fakesnow.server import query_request
-from fakesnow.server import sessions as fakesnow_sessions
 from fakesnow.transforms import stage
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
-from starlette.responses import JSONResponse
 
 from dagster_spcs.emulator.sql.answers import Result, does_not_exist
+from dagster_spcs.emulator.sql.execution import Bindings, Outcome, run_statement, schema_exists
 from dagster_spcs.emulator.sql.given_rows import GivenRows
 from dagster_spcs.emulator.sql.object_name import ObjectName
 from dagster_spcs.emulator.sql.repairs.stage_folders import stages_in
@@ -76,6 +68,7 @@ class Tables:
             create_database_on_connect=False, create_schema_on_connect=False, db_path=folder
         )
         self._fakesnow.results_cache = _RecentResults()
+        self._fakesnow.duck_conn.execute("SET GLOBAL errors_as_json = true")
         self._folder = folder
         self._changing = asyncio.Lock()
         self._leaving: list[FakeSnowflakeConnection] = []
@@ -105,18 +98,9 @@ class Tables:
         """Open a session; a database or schema that does not exist is left unset."""
         return self._fakesnow.connect(database, schema, autocommit=autocommit)
 
-    def register(self, session: Session) -> None:
-        """Make a session known to fakesnow's server."""
-        fakesnow_sessions[session.token] = session.connection
-
-    def unregister(self, session: Session) -> bool:
-        """Let fakesnow's server forget a session's token; False if it did not know it."""
-        return fakesnow_sessions.pop(session.token, None) is not None
-
     def forget(self, session: Session) -> None:
         """End a session; one whose statement is just being aborted, when another one leaves."""
-        if self.unregister(session):
-            self._leaving.append(session.connection)
+        self._leaving.append(session.connection)
         for connection in list(self._leaving):
             try:
                 connection.close()
@@ -127,42 +111,45 @@ class Tables:
     async def run(
         self,
         session: Session,
-        body: dict[str, Any],
-        base_url: str,
+        text: str,
+        bindings: Bindings,
         rows: GivenRows,
-    ) -> JSONResponse:
-        """Run one request of the wire protocol; statements of one session run one by one.
-
-        ``rows`` are answers of ours that the statement selects from.
+        *,
+        only_describe: bool = False,
+    ) -> Outcome:
+        """Run a statement; those of one session run one by one.
 
         Statements that change something run one by one in the whole account: there the second
         UPDATE of a table waits for the first one's lock, while DuckDB refuses it as a conflict.
+
+        Args:
+            session: who sent it.
+            text: the statement.
+            bindings: what stands for its placeholders.
+            rows: answers of ours that the statement selects from.
+            only_describe: say which columns it would answer.
+
+        Raises:
+            SqlError: as the account would refuse it.
         """
         async with AsyncExitStack() as locks:
             await locks.enter_async_context(session.lock)
-            if _CHANGING.intersection(leading_words(body["sqlText"], 1)):
+            if _CHANGING.intersection(leading_words(text, 1)):
                 await locks.enter_async_context(self._changing)
             if rows:
-                connection = session.connection.cursor()._duck_conn
-                await run_in_threadpool(rows.show_to, connection)
+                await run_in_threadpool(rows.show_to, session.connection._duck_conn)
             with stages_in(self.stages.folder):
-                response = await _to_its_end(
-                    query_request(_request(session.token, body, base_url)), session.connection
-                )
-            if _CREATE_STAGE.match(body["sqlText"]):
+                work = partial(run_statement, session, text, bindings, only_describe=only_describe)
+                outcome = await _to_its_end(run_in_threadpool(work), session.connection)
+            if _CREATE_STAGE.match(text):
                 await run_in_threadpool(self._keep_stages)
-            if response.status_code == HTTPStatus.OK:
-                await run_in_threadpool(_enter_database, session.connection, body["sqlText"])
-        return response
+            if not only_describe:
+                await run_in_threadpool(_enter_database, session.connection, text)
+        return outcome
 
     def schema_exists(self, database: str, schema: str) -> bool:
         """Whether a schema exists."""
-        found = self._fakesnow.duck_conn.cursor().execute(
-            "SELECT 1 FROM information_schema.schemata"
-            " WHERE upper(catalog_name) = ? AND upper(schema_name) = ?",
-            [database.upper(), schema.upper()],  # DuckDB does not tell case apart
-        )
-        return found.fetchone() is not None
+        return schema_exists(self._fakesnow.duck_conn, database, schema)
 
     def database_exists(self, name: str) -> bool:
         """Whether a database exists."""
@@ -259,8 +246,8 @@ class Tables:
 
 
 async def _to_its_end(
-    work: Coroutine[Any, Any, JSONResponse], connection: FakeSnowflakeConnection
-) -> JSONResponse:
+    work: Coroutine[Any, Any, Outcome], connection: FakeSnowflakeConnection
+) -> Outcome:
     """Await a statement; when it is cancelled, interrupt DuckDB and wait until it has let go."""
     running = asyncio.ensure_future(work)
     try:
@@ -270,6 +257,7 @@ async def _to_its_end(
             # Again and again, for one statement here is several of DuckDB's.
             connection._duck_conn.interrupt()
             await asyncio.wait({running}, timeout=_INTERRUPT_SECONDS)
+        running.exception()  # that it was interrupted is no news
         raise
 
 
@@ -286,24 +274,3 @@ def _enter_database(connection: FakeSnowflakeConnection, text: str) -> None:
 
 def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
-
-
-def _request(token: str, body: dict[str, Any], base_url: str) -> Request:
-    payload = json.dumps(body).encode()
-
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": payload, "more_body": False}
-
-    scope = {
-        "type": "http",
-        "method": "POST",
-        "path": "/queries/v1/query-request",
-        "scheme": "http",
-        "server": None,
-        "query_string": b"",
-        "headers": [
-            (b"authorization", f'Snowflake Token="{token}"'.encode()),
-            (b"host", base_url.encode()),
-        ],
-    }
-    return Request(scope, receive)

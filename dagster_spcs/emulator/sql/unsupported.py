@@ -15,6 +15,7 @@ _KNOWN = _CREATED | frozenset(
     {"TABLES", "VIEWS", "SCHEMAS", "DATABASES", "COLUMNS", "OBJECTS", "STAGES", "FUNCTIONS"}
     | {"PROCEDURES", "KEYS", "USERS", "PARAMETERS", "SESSION"}
 )
+_OF_TRANSACTIONS = frozenset({"NAME", "TRANSACTION", "WORK"})
 _LONGEST = 7
 """Words that are read: CREATE OR REPLACE SECURE RECURSIVE VIEW, and one more."""
 
@@ -51,3 +52,11 @@ def _about(words: list[str]) -> list[str]:
     while rest and rest[0] in _MODIFIERS:
         rest = rest[1:]
     return rest
+
+
+def is_script(text: str) -> bool:
+    """Whether a text is a block of Snowflake Scripting, and not the begin of a transaction."""
+    words = leading_words(text, 2)
+    if words[:1] == ["DECLARE"]:
+        return True
+    return words[:1] == ["BEGIN"] and len(words) > 1 and words[1] not in _OF_TRANSACTIONS

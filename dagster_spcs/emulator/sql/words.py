@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from dagster_spcs.emulator.sql.answers import SqlError, compilation_error
+from dagster_spcs.emulator.sql.answers import SqlError, compilation_error, syntax_error
 
 
 class Kind(Enum):
@@ -38,6 +38,7 @@ class Token:
 
 
 _SKIP = re.compile(r"(?:\s+|--[^\n]*|//[^\n]*|/\*.*?\*/)+", re.DOTALL)
+_NOTHING = re.compile(r"\s+|;+|--[^\n]*|//[^\n]*|/\*.*?\*/", re.DOTALL)
 _PLAIN_WORD = re.compile(r"[A-Za-z_]+\b")
 _PATTERNS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     (Kind.STRING, re.compile(r"\$\$.*?\$\$", re.DOTALL)),
@@ -113,6 +114,31 @@ def leading_words(text: str, most: int) -> list[str]:
     return found
 
 
+def is_empty(text: str) -> bool:
+    """Whether a text is nothing but white space, comments and semicolons."""
+    position = 0
+    while skipped := _NOTHING.match(text, position):
+        position = skipped.end()
+    return position >= len(text)
+
+
+def statements_of(text: str) -> list[str]:
+    """Return the statements of a text, cut at semicolons; a statement alone stays as it is."""
+    if ";" not in text:
+        return [text]
+    found, start = [], 0
+    said_something = False
+    for token in tokenize(text):
+        is_border = token.kind is Kind.SIGN and token.value == ";"
+        if is_border or token.kind is Kind.END:
+            if said_something:
+                found.append(text[start : token.start])
+            start, said_something = token.end, False
+        else:
+            said_something = True
+    return found if len(found) > 1 else [text]
+
+
 class Words:
     """Reads one statement from left to right.
 
@@ -186,10 +212,7 @@ class Words:
         line = self.text.count("\n", 0, self.here.start) + 1
         column = self.here.start - (self.text.rfind("\n", 0, self.here.start) + 1)
         seen = self.text[self.here.start : self.here.end] or "<EOF>"
-        tail = f" ({hint})" if hint else ""
-        return compilation_error(
-            f"syntax error line {line} at position {column} unexpected '{seen[:60]}'.{tail}"
-        )
+        return syntax_error(line, column, seen, hint)
 
     @property
     def ended(self) -> bool:

@@ -13,9 +13,11 @@ from dagster_spcs.emulator.statements import (
     images,
     jobs,
     logs,
+    parameters,
     pools,
     results,
     stages,
+    users,
     waiting,
     warehouses,
 )
@@ -29,9 +31,11 @@ __all__ = [
     "images",
     "jobs",
     "logs",
+    "parameters",
     "pools",
     "results",
     "stages",
+    "users",
     "waiting",
     "warehouses",
 ]

@@ -1,6 +1,5 @@
 """Looking at jobs, cancelling and dropping them."""
 
-import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -13,6 +12,7 @@ from dagster_spcs.emulator.sql.answers import (
     nothing_to_show,
 )
 from dagster_spcs.emulator.sql.words import Kind, Words
+from dagster_spcs.emulator.statements.patterns import like
 from dagster_spcs.emulator.statements.registry import METHODS, Context, handles
 from dagster_spcs.spcs.status import JobStatus
 
@@ -38,20 +38,6 @@ def table(rows: Iterable[dict[str, Any]], names: list[str]) -> Result:
     """Return mappings as a result with these columns."""
     shown = tuple(Column(name, _TYPES.get(name, "text")) for name in names)
     return Result(shown, [[row[name] for name in names] for row in rows])
-
-
-def like(pattern: str) -> re.Pattern[str]:
-    r"""Return a LIKE pattern of a SHOW command as a regular expression: any case, ``\`` escapes."""
-    parts: list[str] = []
-    letters = iter(pattern)
-    for letter in letters:
-        if letter == "\\":
-            parts.append(re.escape(next(letters, "")))
-        elif letter in "%_":
-            parts.append(".*" if letter == "%" else ".")
-        else:
-            parts.append(re.escape(letter))
-    return re.compile("".join(parts), re.IGNORECASE | re.DOTALL)
 
 
 @handles("DESCRIBE SERVICE", "DESC SERVICE")

@@ -13,7 +13,8 @@ from dagster_spcs.emulator.sql.answers import (
     not_emulated,
 )
 from dagster_spcs.emulator.sql.words import Kind, Words
-from dagster_spcs.emulator.statements.jobs import drop, like, limit_clause
+from dagster_spcs.emulator.statements.jobs import drop, limit_clause
+from dagster_spcs.emulator.statements.patterns import like
 from dagster_spcs.emulator.statements.registry import SYSTEM_FUNCTIONS, Context, handles
 
 _NUMBERS = (

@@ -12,7 +12,7 @@ from dagster_spcs.emulator.sql.answers import (
     does_not_exist,
 )
 from dagster_spcs.emulator.sql.words import Words
-from dagster_spcs.emulator.statements.jobs import like
+from dagster_spcs.emulator.statements.patterns import like
 from dagster_spcs.emulator.statements.pools import read_options
 from dagster_spcs.emulator.statements.registry import Context, handles
 

@@ -9,8 +9,9 @@ Read ``null_timestamps`` first.
 
 from dagster_spcs.emulator.sql.repairs import (
     files_of_internal_stages,
+    names_of_columns,
     null_timestamps,
     stage_folders,
 )
 
-__all__ = ["files_of_internal_stages", "null_timestamps", "stage_folders"]
+__all__ = ["files_of_internal_stages", "names_of_columns", "null_timestamps", "stage_folders"]
