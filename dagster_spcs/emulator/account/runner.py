@@ -9,6 +9,7 @@ from pathlib import Path
 
 from dagster_spcs.emulator.account.account import Account
 from dagster_spcs.emulator.account.jobs import ContainerState, Instance, Job
+from dagster_spcs.emulator.account.metrics import Meter, metrics_path
 from dagster_spcs.emulator.account.pools import ComputePool, Place
 from dagster_spcs.emulator.account.states import may_move
 from dagster_spcs.emulator.containers.filesystem import (
@@ -173,7 +174,7 @@ class Runner:
             instance.ip_address = "127.0.0.1"
             codes = await asyncio.gather(
                 *(
-                    self._run_container(job, instance, container, image, state)
+                    self._run_container(job, instance, container, image, state, spec.metric_groups)
                     for container, image, state in zip(
                         spec.containers, images, instance.containers, strict=True
                     )
@@ -196,14 +197,18 @@ class Runner:
         spec: ContainerSpec,
         image: Image,
         state: ContainerState,
+        metric_groups: frozenset[str],
     ) -> int:
         if self._is_ending(job):
             return 1
         account = self._account
         folder = self._scratch / f"job-{job.id}" / f"{instance.id}.{spec.name}"
         folder.mkdir(parents=True)
-        log = ContainerLog(job.log_path(account.log_folder, instance.id, spec.name), account.now)
+        log_path = job.log_path(account.log_folder, instance.id, spec.name)
+        log = ContainerLog(log_path, account.now)
         process = ContainerProcess(log)
+        metrics = ContainerLog(metrics_path(log_path), account.now)
+        meter = asyncio.create_task(Meter(metric_groups, spec, process, metrics).measure())
         self._processes[job.id].append(process)
         token = account.issue_token(job.name)
         started = account.now()
@@ -234,6 +239,7 @@ class Runner:
         else:
             state.message = exit_message(code)
         finally:
+            meter.cancel()
             account.revoke_token(token)
         state.status = "DONE" if code == 0 else "FAILED"
         state.last_exit_code = code

@@ -71,8 +71,13 @@ class FileSystem:
             if is_new and not any(above.is_relative_to(target) for target in laid):
                 found.append(self._overlay(str(above), [above]))
                 laid.append(str(above))
-        packages = sysconfig.get_path("purelib")
-        return [*found, {"target": packages, "lower": [str(SHIM), packages], "upper": None}]
+        # What pip installs is the container's own.
+        packages, scripts = sysconfig.get_path("purelib"), sysconfig.get_path("scripts")
+        return [
+            *found,
+            self._overlay(packages, [SHIM, Path(packages)]),
+            self._overlay(scripts, [Path(scripts)]),
+        ]
 
     def _overlay(self, target: str, lower: list[Path]) -> dict[str, Any]:
         upper = self.scratch / "changed" / target.strip("/").replace("/", "-")

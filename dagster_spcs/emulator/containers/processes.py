@@ -13,6 +13,7 @@ from typing import BinaryIO
 from dagster_spcs.emulator.containers.filesystem import FileSystem
 from dagster_spcs.emulator.containers.images import Image
 from dagster_spcs.emulator.containers.logs import ContainerLog
+from dagster_spcs.emulator.containers.usage import Usage, usage_of
 
 CHUNK = 1 << 16
 MAX_UNFINISHED_LINE = 1 << 20
@@ -145,6 +146,12 @@ class ContainerProcess:
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._process.wait(), grace_seconds)
         self._signal(signal.SIGKILL)
+
+    def usage(self) -> Usage | None:
+        """Return what its process group uses now; None if that cannot be told."""
+        if self._process is None or self._process.returncode is not None:
+            return None
+        return usage_of(self._process.pid)
 
     def kill(self) -> None:
         """KILL at once."""

@@ -50,6 +50,9 @@ _CONTAINER = {
     "mountSessionToken",
     "sessionTokenConfig",
 }
+_METRIC_GROUPS = frozenset(
+    {"system", "system_limits", "status", "network", "storage", "metric_resource_attributes"}
+)
 _VARIABLE = re.compile(
     r"\{\{\s*([A-Za-z_]\w*)\s*(?:\|\s*default\(\s*(?:'([^']*)'|\"([^\"]*)\")\s*"
     r"(?:,\s*(true|false))?\s*\))?\s*\}\}"
@@ -81,6 +84,8 @@ class Specification:
 
     containers: tuple[ContainerSpec, ...]
     log_level: str
+    metric_groups: frozenset[str]
+    """The platform metrics that were asked for: system, system_limits, status and others."""
     document: dict[str, Any] = field(repr=False)
 
     @property
@@ -149,7 +154,17 @@ def parse(text: str) -> Specification:
     level = str((exporters.get("eventTableConfig") or {}).get("logLevel", "INFO"))
     if level not in ("INFO", "ERROR", "NONE"):
         raise invalid_spec(f"invalid 'logLevel' '{level}'")
-    return Specification(tuple(containers), level, document)
+    return Specification(tuple(containers), level, _metric_groups(spec), document)
+
+
+def _metric_groups(spec: dict[str, Any]) -> frozenset[str]:
+    monitor = _mapping("platformMonitor", spec.get("platformMonitor") or {})
+    config = _mapping("metricConfig", monitor.get("metricConfig") or {})
+    groups = frozenset(map(str, _list("groups", config.get("groups") or [])))
+    unknown = sorted(groups - _METRIC_GROUPS)
+    if unknown:
+        raise invalid_spec(f"unknown metric group '{unknown[0]}'")
+    return groups
 
 
 def _stage_mounts(

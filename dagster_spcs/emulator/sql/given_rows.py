@@ -8,6 +8,7 @@ import duckdb
 import pyarrow as pa
 
 from dagster_spcs.emulator.sql.answers import Column, ColumnType, Result
+from dagster_spcs.emulator.sql.event_table import EventTable
 
 _ANSWER = "SPCS_ANSWER"
 """The column that tells which answer a row belongs to."""
@@ -30,9 +31,10 @@ class GivenRows:
 
     def __init__(self) -> None:
         self._by_columns: dict[tuple[Column, ...], list[Result]] = {}
+        self.event_table: EventTable | None = None
 
     def __bool__(self) -> bool:
-        return bool(self._by_columns)
+        return bool(self._by_columns) or self.event_table is not None
 
     def add(self, result: Result) -> str:
         """Take an answer; return what stands for it behind FROM."""
@@ -46,6 +48,8 @@ class GivenRows:
 
         Nothing is removed: a statement that was aborted may be at work on them for a while.
         """
+        if self.event_table is not None:
+            self.event_table.show_to(connection)
         for place, (columns, answers) in enumerate(self._by_columns.items()):
             connection.register(f"SPCS_GIVEN_{place}", _table(columns, answers))
             connection.execute(

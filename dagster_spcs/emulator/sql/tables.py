@@ -182,10 +182,11 @@ class Tables:
         name = session.resolve(location.name)
         connection = session.connection
         lookup = stage.stage_lookup_sql(*name, connection.table_stages)
-        found = connection._duck_conn.execute(lookup).fetchone()
-        if found is None:
+        # All of it: DuckDB lets nothing be registered while a result is open.
+        found = connection._duck_conn.execute(lookup).fetchall()
+        if not found:
             raise does_not_exist("Stage", ".".join(name))
-        return self.stages.stage(name, found[0]), location.path
+        return self.stages.stage(name, found[0][0]), location.path
 
     def drop_stage(self, place: ObjectName) -> bool:
         """Remove a stage with its files; False if there is none."""

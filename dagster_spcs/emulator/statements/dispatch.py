@@ -12,8 +12,9 @@ from dagster_spcs.emulator import statements
 from dagster_spcs.emulator.sql.answers import Column, Result, SqlError, not_emulated
 from dagster_spcs.emulator.sql.given_rows import GivenRows, Rewritten
 from dagster_spcs.emulator.sql.spelling import literal
-from dagster_spcs.emulator.sql.words import Kind, Words, leading_words
+from dagster_spcs.emulator.sql.words import Kind, Token, Words, leading_words
 from dagster_spcs.emulator.statements.context_functions import CONTEXT_FUNCTIONS, session_function
+from dagster_spcs.emulator.statements.events import event_table, is_event_table
 from dagster_spcs.emulator.statements.registry import (
     ACCOUNT_TABLES,
     METHODS,
@@ -29,7 +30,7 @@ __all__ = ["answer", "statements"]
 
 _LONGEST = max(len(phrase) for phrase in STATEMENTS)
 _OUR_FUNCTIONS = re.compile(
-    r"SPCS_|GET_JOB_HISTORY|RESULT_SCAN|SYSTEM\$"
+    r"SPCS_|TELEMETRY|GET_JOB_HISTORY|RESULT_SCAN|SYSTEM\$"
     rf"|{'|'.join(CONTEXT_FUNCTIONS)}",
     re.IGNORECASE,
 )
@@ -55,7 +56,7 @@ async def answer(
         for _ in range(length):
             words.step()
         return await _call(handler, words, context)
-    if not _OUR_FUNCTIONS.search(text):
+    if not any(_OUR_FUNCTIONS.search(each) for each in (text, *filter(None, binds))):
         return None
     words = Words(text, binds)
     if words.take("CALL") or words.take("SELECT"):
@@ -122,6 +123,7 @@ async def _rewrite(
     left: list[int] = []
     done = 0
     columns = _Columns()
+    begins_table = _TablePlaces()
     scan = Words(text, binds)
     while scan.here.kind is not Kind.END:
         token = scan.here
@@ -129,10 +131,13 @@ async def _rewrite(
             token.value.upper() if token.kind in (Kind.WORD, Kind.SIGN) else ""
         )
         replacement = None
-        if token.kind is Kind.BIND:
+        words = scan.ahead()
+        if begins_table.at(token) and is_event_table(words):
+            rows.event_table = rows.event_table or event_table(context)
+            replacement = rows.event_table.reference
+        elif token.kind is Kind.BIND:
             left.append(scan.binds_read)
         elif token.kind is Kind.WORD and _REPLACED.fullmatch(token.value):
-            words = scan.ahead()
             replacement = session_function(words, context, is_first_of_column=begins_column)
             if replacement is None and token.value.upper() == "TABLE":
                 result = await _table_function(words, context)
@@ -170,6 +175,19 @@ class _Columns:
             self._in_list[-1] = word == "SELECT"
         self._before = word
         return begins
+
+
+class _TablePlaces:
+    """Where, in a statement read word by word, the name of a table begins."""
+
+    def __init__(self) -> None:
+        self._before = ""
+
+    def at(self, token: Token) -> bool:
+        """Take the next token; say whether a table's name begins with it."""
+        begins = self._before in ("FROM", "JOIN", ",")
+        self._before = token.value.upper()
+        return begins and token.kind in (Kind.WORD, Kind.QUOTED)
 
 
 async def _system_value(words: Words, context: Context, *, only_describe: bool) -> str:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from dagster_spcs.emulator.account.jobs import Job
+from dagster_spcs.emulator.account.metrics import kept_metrics
 from dagster_spcs.emulator.containers.logs import ContainerLog
 from dagster_spcs.emulator.sql.answers import (
     Column,
@@ -76,9 +77,28 @@ async def get_events(words: Words, context: Context) -> Result:
 
 
 async def get_metrics(words: Words, context: Context) -> Result:
-    """``<job>!SPCS_GET_METRICS(…)``: no row, for nothing is measured here."""
-    await _window(words, context, "SPCS_GET_METRICS")
-    return Result(_METRIC_COLUMNS, [])
+    """``<job>!SPCS_GET_METRICS(…)``: of the groups that the specification asks for."""
+    job, start, end = await _window(words, context, "SPCS_GET_METRICS")
+    rows = [
+        (
+            int(at.timestamp() * 1_000_000),
+            metric.name,
+            str(metric.value),
+            metric.unit,
+            instance.id,
+            container.name,
+            None,
+            json.dumps({"metric": {"name": metric.name, "unit": metric.unit}}),
+            None,
+        )
+        for instance in job.instances
+        for container in instance.containers
+        for path in [job.log_path(context.account.log_folder, instance.id, container.name)]
+        for at, metric in kept_metrics(path)
+        if start <= at <= end
+    ]
+    rows.sort(key=lambda row: row[0], reverse=True)
+    return Result(_METRIC_COLUMNS, rows)
 
 
 async def _window(words: Words, context: Context, function: str) -> tuple[Job, datetime, datetime]:

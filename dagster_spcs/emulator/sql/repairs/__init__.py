@@ -12,6 +12,13 @@ from dagster_spcs.emulator.sql.repairs import (
     names_of_columns,
     null_timestamps,
     stage_folders,
+    texts_in_variants,
 )
 
-__all__ = ["files_of_internal_stages", "names_of_columns", "null_timestamps", "stage_folders"]
+__all__ = [
+    "files_of_internal_stages",
+    "names_of_columns",
+    "null_timestamps",
+    "stage_folders",
+    "texts_in_variants",
+]
