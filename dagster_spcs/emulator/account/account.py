@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from dagster_spcs.emulator.account.jobs import Job
+from dagster_spcs.emulator.account.places import Places
 from dagster_spcs.emulator.account.platform_events import changes
 from dagster_spcs.emulator.account.pools import ComputePool
 from dagster_spcs.emulator.account.states import may_move
@@ -31,6 +32,10 @@ class Warehouse:
     created: datetime
     owner: str
     comment: str | None = None
+    kind: str = "STANDARD"
+    auto_suspend: int = 600
+    auto_resume: bool = True
+    suspended: bool = False
 
 
 @dataclass
@@ -89,6 +94,9 @@ class Account:
     _last_id: int = 0
     _changed: dict[int, asyncio.Event] = field(default_factory=dict)
     _unwritten: dict[int, Job] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.places = Places(self.store, self.now())
 
     def load(self) -> None:
         """Read the store; jobs that were at work when the emulator died failed with it."""
@@ -200,6 +208,16 @@ class Account:
         """Create or replace an image repository."""
         self.repositories[repository.name] = repository
         self.store.put("repository", ".".join(repository.name), vars(repository))
+
+    def drop_repository(self, name: ObjectName) -> bool:
+        """Remove an image repository; False if there is none."""
+        self.store.remove("repository", ".".join(name))
+        return self.repositories.pop(name, None) is not None
+
+    def drop_warehouse(self, name: str) -> bool:
+        """Remove a warehouse; False if there is none."""
+        self.store.remove("warehouse", name)
+        return self.warehouses.pop(name, None) is not None
 
     def add_role(self, name: str) -> None:
         """Create a role."""

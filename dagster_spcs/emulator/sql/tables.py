@@ -44,6 +44,7 @@ _CHANGING = frozenset(
         "UPDATE",
     )
 )
+_INFORMATION_SCHEMA = "information_schema"
 _NOWHERE = "_fs_global.main"
 _INTERRUPT_SECONDS = 0.05
 _KEPT_RESULTS = 200
@@ -170,6 +171,54 @@ class Tables:
             (self._folder / f"{name}.db").unlink(missing_ok=True)
         self.stages.remove(name)
 
+    def drop_schema(self, database: str, schema: str, session: Session) -> None:
+        """Remove a schema with all that is in it; a session that stands in it stands in none."""
+        connection = session.connection
+        if (connection.database, connection.schema) == (database, schema):
+            connection._duck_conn.execute(f"SET schema = {_literal(f'{database}.main')}")
+            connection._schema = None
+            connection.schema_set = False
+        place = f"{_quoted(database)}.{_quoted(schema)}"
+        cursor = self._fakesnow.duck_conn.cursor()
+        cursor.execute(f"DROP SCHEMA {place} CASCADE")
+        for table in ("_fs_stages", "_fs_file_formats"):
+            cursor.execute(
+                f"DELETE FROM _fs_global._fs_information_schema.{table}"
+                " WHERE database_name = ? AND schema_name = ?",
+                [database, schema],
+            )
+        self.stages.remove(database, schema)
+
+    def databases(self) -> list[str]:
+        """Return the names of the databases."""
+        found = self._fakesnow.duck_conn.cursor().execute(
+            "SELECT database_name FROM duckdb_databases() WHERE NOT internal"
+            " AND database_name NOT IN ('memory', '_fs_global') ORDER BY 1"
+        )
+        return [name for (name,) in found.fetchall()]
+
+    def schemas(self, database: str | None) -> list[tuple[str, str]]:
+        """Return the schemas of a database, or of all, as database and name."""
+        found = self._fakesnow.duck_conn.cursor().execute(
+            "SELECT DISTINCT catalog_name, schema_name FROM information_schema.schemata"
+            " WHERE schema_name NOT IN ('main', 'pg_catalog', '_fs_information_schema')"
+            " ORDER BY 1, 2"
+        )
+        names = self.databases() if database is None else [database]
+        return [
+            (place, schema.upper() if schema == _INFORMATION_SCHEMA else schema)
+            for place, schema in found.fetchall()
+            if place in names
+        ]
+
+    def named_stages(self) -> list[tuple[str, str, str, bool]]:
+        """Return the stages: database, schema, name, and whether a stage is temporary."""
+        found = self._fakesnow.duck_conn.cursor().execute(
+            "SELECT database_name, schema_name, name, type LIKE '%TEMPORARY%'"
+            " FROM _fs_global._fs_information_schema._fs_stages ORDER BY 1, 2, 3"
+        )
+        return found.fetchall()
+
     def stage(self, text: str, session: Session) -> tuple[Stage, str]:
         """Return the stage of a location (without its ``@``), and the path behind it.
 
@@ -271,6 +320,10 @@ def _enter_database(connection: FakeSnowflakeConnection, text: str) -> None:
     if connection.database_set and not connection.schema_set:
         connection.cursor().execute("CREATE SCHEMA IF NOT EXISTS PUBLIC")
         connection.cursor().execute("USE SCHEMA PUBLIC")
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _quoted(name: str) -> str:

@@ -4,6 +4,7 @@ from dagster_spcs.emulator.account.account import ImageRepository
 from dagster_spcs.emulator.sql.answers import Column, Result, already_exists, does_not_exist
 from dagster_spcs.emulator.sql.words import Words
 from dagster_spcs.emulator.statements.patterns import like
+from dagster_spcs.emulator.statements.places import scope_of
 from dagster_spcs.emulator.statements.pools import read_options
 from dagster_spcs.emulator.statements.registry import Context, handles
 
@@ -29,10 +30,9 @@ def create_repository(words: Words, context: Context) -> Result:
 
 @handles("SHOW IMAGE REPOSITORIES")
 def show_repositories(words: Words, context: Context) -> Result:
-    """``SHOW IMAGE REPOSITORIES [LIKE …]``, of the whole account."""
+    """``SHOW IMAGE REPOSITORIES [LIKE …] [IN { ACCOUNT | DATABASE | SCHEMA } [<name>]]``."""
     pattern = like(words.string()) if words.take("LIKE") else None
-    if words.take("IN"):
-        words.rest()
+    scope = scope_of(words, context)
     words.end()
     names = "created_on name database_name schema_name repository_url owner owner_role_type comment"
     shown = tuple(
@@ -51,7 +51,8 @@ def show_repositories(words: Words, context: Context) -> Result:
             repository.comment,
         )
         for (database, schema, name), repository in sorted(context.account.repositories.items())
-        if pattern is None or pattern.fullmatch(name)
+        if (pattern is None or pattern.fullmatch(name))
+        and (database, schema)[: len(scope)] == scope
     ]
     return Result(shown, rows)
 
@@ -62,11 +63,10 @@ def drop_repository(words: Words, context: Context) -> Result:
     may_be_absent = words.take("IF", "EXISTS")
     name = context.session.resolve(words.object_name(), "DROP")
     words.end()
-    if context.account.repositories.pop(name, None) is None:
+    if not context.account.drop_repository(name):
         if not may_be_absent:
             raise does_not_exist("Image Repository", ".".join(name))
         return Result.status(f"Drop statement executed successfully ({name[2]} already dropped).")
-    context.account.store.remove("repository", ".".join(name))
     return Result.status(f"{name[2]} successfully dropped.")
 
 

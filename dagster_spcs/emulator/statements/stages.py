@@ -10,6 +10,7 @@ from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 
+from dagster_spcs.emulator.account.places import Place
 from dagster_spcs.emulator.sql.answers import (
     Column,
     FileTransfer,
@@ -24,7 +25,7 @@ from dagster_spcs.emulator.statements.registry import Context, handles
 
 _LOCAL = re.compile(r"\s*(?:('file://(?:[^'\\]|''|\\.)*')|(file://[^\s;]*))", re.IGNORECASE)
 """A file of the client. It is read as text: two slashes begin a comment elsewhere."""
-_PUT = re.compile(r"\bPUT\b(?=\s+'?file:)", re.IGNORECASE)
+_PUT = re.compile(r"\bPUT\b(?:\s|/\*.*?\*/)+(?='?file:)", re.IGNORECASE | re.DOTALL)
 _FILE_COLUMNS = (
     Column("name"),
     Column("size", "fixed"),
@@ -41,9 +42,18 @@ _FILE_COLUMNS = (
     )
 )
 def create_stage(words: Words, context: Context) -> None:
-    """``CREATE STAGE``: fakesnow's, but for a name that cannot be a folder's."""
+    """``CREATE STAGE``: fakesnow's, but for its comment and a name that cannot be a folder's."""
     words.take("IF", "NOT", "EXISTS")
-    context.tables.stages.stage(context.session.resolve(words.object_name(), "CREATE STAGE"))
+    name = context.session.resolve(words.object_name(), "CREATE STAGE")
+    context.tables.stages.stage(name)
+    comment = ""
+    while not words.ended:
+        if words.take("COMMENT", "="):
+            comment = words.string()
+        else:
+            words.step()
+    account = context.account
+    account.places.put(Place(account.now(), context.session.role, comment), *name)
 
 
 @handles("PUT")

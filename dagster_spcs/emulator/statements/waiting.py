@@ -1,12 +1,11 @@
 """Waiting for jobs, and the older way of looking at them."""
 
-import asyncio
 import json
 import time
 
 from dagster_spcs.emulator.account.jobs import Job
 from dagster_spcs.emulator.account.states import reachable
-from dagster_spcs.emulator.sql.answers import Result, SqlError, compilation_error, wait_ended
+from dagster_spcs.emulator.sql.answers import Result, SqlError, wait_ended
 from dagster_spcs.emulator.sql.words import Words
 from dagster_spcs.emulator.statements.registry import METHODS, SYSTEM_FUNCTIONS, Context
 from dagster_spcs.spcs.status import JobStatus
@@ -86,26 +85,3 @@ async def get_service_status(words: Words, context: Context) -> Result:
 
 
 SYSTEM_FUNCTIONS["SYSTEM$GET_SERVICE_STATUS"] = get_service_status
-
-
-_UNITS = {
-    "DAYS": 86_400.0,
-    "HOURS": 3600.0,
-    "MINUTES": 60.0,
-    "SECONDS": 1.0,
-    "MILLISECONDS": 0.001,
-}
-
-
-async def wait(words: Words, context: Context) -> Result:
-    """``SYSTEM$WAIT(<amount> [, '<unit>'])`` (page "SYSTEM$WAIT"); the unit is SECONDS."""
-    amount = words.number()
-    unit = words.text_or_word().upper() if words.take(",") else "SECONDS"
-    words.expect(")")
-    if unit not in _UNITS:
-        raise compilation_error(f"invalid value [{unit}] for the unit of SYSTEM$WAIT")
-    await asyncio.sleep(amount * _UNITS[unit])
-    return Result.value("SYSTEM$WAIT", f"waited {amount} {unit.lower()}")
-
-
-SYSTEM_FUNCTIONS["SYSTEM$WAIT"] = wait

@@ -1,5 +1,6 @@
 """Warehouses: they exist, can be chosen, and cost nothing."""
 
+import re
 from typing import Any
 
 from dagster_spcs.emulator.account.account import Warehouse
@@ -16,6 +17,14 @@ from dagster_spcs.emulator.statements.patterns import like
 from dagster_spcs.emulator.statements.pools import read_options
 from dagster_spcs.emulator.statements.registry import Context, handles
 
+_SIZES = {
+    "XSMALL": "X-Small",
+    "SMALL": "Small",
+    "MEDIUM": "Medium",
+    "LARGE": "Large",
+    "XLARGE": "X-Large",
+    "XXLARGE": "2X-Large",
+}
 _TYPES: dict[str, ColumnType] = {"n": "fixed", "t": "timestamp_ltz"}
 _COLUMNS = tuple(
     Column(name, _TYPES.get(kind, "text"))
@@ -46,12 +55,22 @@ def create_warehouse(words: Words, context: Context) -> Result:
         if may_exist:
             return Result.status(f"{name} already exists, statement succeeded.")
         raise already_exists(name)
-    size = str(options.get("WAREHOUSE_SIZE", "X-Small"))
-    account.add_warehouse(
-        Warehouse(name, size, account.now(), context.session.role, options.get("COMMENT"))
-    )
+    warehouse = Warehouse(name, "X-Small", account.now(), context.session.role)
+    warehouse.suspended = bool(options.pop("INITIALLY_SUSPENDED", False))
+    _set(warehouse, options)
+    account.add_warehouse(warehouse)
     context.session.warehouse = name
     return Result.status(f"Warehouse {name} successfully created.")
+
+
+def _set(warehouse: Warehouse, options: dict[str, Any]) -> None:
+    """Take those options that are shown; what makes a warehouse fast or dear is for an account."""
+    size = str(options.get("WAREHOUSE_SIZE", warehouse.size))
+    warehouse.size = _SIZES.get(re.sub(r"[-_]", "", size.upper()), size)
+    warehouse.kind = str(options.get("WAREHOUSE_TYPE", warehouse.kind)).upper()
+    warehouse.auto_suspend = int(options.get("AUTO_SUSPEND") or warehouse.auto_suspend)
+    warehouse.auto_resume = str(options.get("AUTO_RESUME", warehouse.auto_resume)).lower() == "true"
+    warehouse.comment = options.get("COMMENT", warehouse.comment)
 
 
 @handles("USE WAREHOUSE")
@@ -71,12 +90,35 @@ def use_warehouse(words: Words, context: Context) -> Result:
 
 @handles("ALTER WAREHOUSE")
 def alter_warehouse(words: Words, context: Context) -> Result:
-    """``ALTER WAREHOUSE <name> …``: accepted, without effect."""
-    words.take("IF", "EXISTS")
+    """``ALTER WAREHOUSE [IF EXISTS] <name> { SUSPEND | RESUME | SET … | RENAME TO … | … }``."""
+    may_be_absent = words.take("IF", "EXISTS")
     name = words.identifier()
-    words.rest()
-    if name not in context.account.warehouses:
+    account = context.account
+    warehouse = account.warehouses.get(name)
+    if warehouse is None:
+        if may_be_absent:
+            return Result.status("Statement executed successfully.")
         raise does_not_exist("Warehouse", name)
+    if words.take("SUSPEND"):
+        warehouse.suspended = True
+    elif words.take("RESUME"):
+        words.take("IF", "SUSPENDED")
+        warehouse.suspended = False
+    elif words.take("ABORT", "ALL", "QUERIES"):
+        pass  # none runs on it
+    elif words.take("RENAME", "TO"):
+        new = words.identifier()
+        if new in account.warehouses:
+            raise already_exists(new)
+        account.drop_warehouse(name)
+        warehouse.name = new
+    elif words.take("UNSET", "COMMENT"):
+        warehouse.comment = None
+    else:
+        words.expect("SET")
+        _set(warehouse, read_options(words))
+    words.end()
+    account.add_warehouse(warehouse)
     return Result.status("Statement executed successfully.")
 
 
@@ -86,11 +128,10 @@ def drop_warehouse(words: Words, context: Context) -> Result:
     may_be_absent = words.take("IF", "EXISTS")
     name = words.identifier()
     words.end()
-    if context.account.warehouses.pop(name, None) is None:
+    if not context.account.drop_warehouse(name):
         if not may_be_absent:
             raise does_not_exist("Warehouse", name)
         return Result.status(f"Drop statement executed successfully ({name} already dropped).")
-    context.account.store.remove("warehouse", name)
     return Result.status(f"{name} successfully dropped.")
 
 
@@ -114,8 +155,10 @@ def _row(warehouse: Warehouse, *, is_current: bool) -> tuple[Any, ...]:
     """Return a row in the order of the page "SHOW WAREHOUSES"; nothing here runs or waits."""
     created = warehouse.created
     return (
-        warehouse.name, "STARTED", "STANDARD", warehouse.size, 1, 1, 1, 0, 0, "N",
-        "Y" if is_current else "N", 600, "true", "100", "0", "0", "0", created, created, created,
+        warehouse.name, "SUSPENDED" if warehouse.suspended else "STARTED", warehouse.kind,
+        warehouse.size, 1, 1, 0 if warehouse.suspended else 1, 0, 0, "N",
+        "Y" if is_current else "N", warehouse.auto_suspend, str(warehouse.auto_resume).lower(),
+        "" if warehouse.suspended else "100", "", "", "", created, created, created,
         warehouse.owner, warehouse.comment or "", "false", 8, "null", 0, 0, 0, 0, "0", "STANDARD",
         None, "ROLE", None,
     )  # fmt: skip

@@ -29,6 +29,7 @@ from dagster_spcs.emulator.wire.answers import (
 from dagster_spcs.emulator.wire.connections import Connections
 from dagster_spcs.emulator.wire.logins import Logins, login_data
 from dagster_spcs.emulator.wire.requests import Refused, body_of, token_of
+from dagster_spcs.emulator.wire.rest.app import RestApi
 from dagster_spcs.emulator.wire.statement_log import SentStatement
 from dagster_spcs.emulator.wire.statements import StatementRequest, Statements
 from dagster_spcs.emulator.wire.transfers import Transfers
@@ -59,6 +60,7 @@ class Wire:
         self._logins = Logins(account, tables, password)
         transfers = Transfers()
         self._statements = Statements(account, runner, tables, self._queries, transfers, faults)
+        self._rest = RestApi(account, self._statements, tables, self._known)
         self.statements: deque[SentStatement] = deque(maxlen=_KEPT_STATEMENTS)
         self.app = Starlette(
             routes=[
@@ -75,6 +77,7 @@ class Wire:
                 Route("/monitoring/queries//{query_id}", self._monitor, methods=["GET"]),
                 Route("/telemetry/send", self._telemetry, methods=["POST"]),
                 *transfers.routes,
+                *self._rest.routes,
             ],
             exception_handlers={
                 Refused: _refusal,
@@ -86,6 +89,7 @@ class Wire:
     def close(self) -> None:
         """End every session."""
         self._queries.cancel_all()
+        self._rest.close()
         for session in list(self._sessions.values()):
             self._tables.forget(session)
         self._sessions.clear()

@@ -19,6 +19,7 @@ from dagster_spcs.emulator.sql.answers import (
     statement_timeout,
     wrong_count,
 )
+from dagster_spcs.emulator.sql.execution import Outcome
 from dagster_spcs.emulator.sql.given_rows import GivenRows, Rewritten
 from dagster_spcs.emulator.sql.queries import Answer, Queries
 from dagster_spcs.emulator.sql.sessions import Session
@@ -149,7 +150,39 @@ class Statements:
             done.append(query)
         return answers.several_statements(done, request.session, query_id)
 
+    async def rows(self, session: Session, text: str) -> list[dict[str, Any]]:
+        """Run a statement and return its rows by column, for the REST API.
+
+        Raises:
+            SqlError: as the account would refuse it.
+        """
+        request = StatementRequest(session, text, {}, False, None, "")
+        result = await self._result(request, str(uuid.uuid4()))
+        if isinstance(result, Outcome):
+            rows: list[dict[str, Any]] = result.table.to_pylist()
+            return rows
+        assert isinstance(result, Result)
+        names = [column.name for column in result.columns]
+        return [dict(zip(names, row, strict=True)) for row in result.rows]
+
     async def _one(self, request: StatementRequest, query_id: str) -> Answer:
+        session = request.session
+        result = await self._result(request, query_id)
+        if isinstance(result, Result):
+            self._tables.keep(query_id, result)
+            return answers.rows_of_ours(result, session, query_id)
+        if isinstance(result, FileTransfer):
+            return self._transfers.announce(
+                result, request.host, query_id, takes_endpoint=session.takes_endpoint
+            )
+        if request.only_describe:
+            return answers.columns_of_tables(result, session, query_id)
+        self._tables.rename_result(result.query_id, query_id)
+        return answers.rows_of_tables(result, session, query_id)
+
+    async def _result(
+        self, request: StatementRequest, query_id: str
+    ) -> Result | FileTransfer | Outcome:
         session, text, bindings = request.session, request.text, request.bindings
         context = Context(
             self._account,
@@ -164,13 +197,8 @@ class Statements:
         result = await dispatch.answer(
             text, request.placed, context, only_describe=request.only_describe
         )
-        if isinstance(result, Result):
-            self._tables.keep(query_id, result)
-            return answers.rows_of_ours(result, session, query_id)
-        if isinstance(result, FileTransfer):
-            return self._transfers.announce(
-                result, request.host, query_id, takes_endpoint=session.takes_endpoint
-            )
+        if isinstance(result, Result | FileTransfer):
+            return result
         if isinstance(result, Rewritten):
             text, rows = result.text, result.rows
             if request.placed:
@@ -179,10 +207,6 @@ class Statements:
         unsupported = unsupported_creation(text)
         if unsupported is not None:
             raise not_emulated(unsupported)
-        outcome = await self._tables.run(
+        return await self._tables.run(
             session, respell(text), bindings, rows, only_describe=request.only_describe
         )
-        if request.only_describe:
-            return answers.columns_of_tables(outcome, session, query_id)
-        self._tables.rename_result(outcome.query_id, query_id)
-        return answers.rows_of_tables(outcome, session, query_id)
