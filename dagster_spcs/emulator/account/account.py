@@ -17,6 +17,7 @@ from dagster_spcs.emulator.account.platform_events import changes
 from dagster_spcs.emulator.account.pools import ComputePool
 from dagster_spcs.emulator.account.states import may_move
 from dagster_spcs.emulator.account.store import Store
+from dagster_spcs.emulator.account.tasks import Tasks
 from dagster_spcs.emulator.containers.images import Images
 from dagster_spcs.emulator.sql.answers import already_exists, compilation_error, does_not_exist
 from dagster_spcs.emulator.sql.object_name import ObjectName
@@ -97,6 +98,7 @@ class Account:
 
     def __post_init__(self) -> None:
         self.places = Places(self.store, self.now())
+        self.tasks = Tasks(self.store, self.now)
 
     def load(self) -> None:
         """Read the store; jobs that were at work when the emulator died failed with it."""

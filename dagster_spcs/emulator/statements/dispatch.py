@@ -30,7 +30,7 @@ __all__ = ["answer", "statements"]
 
 _LONGEST = max(len(phrase) for phrase in STATEMENTS)
 _OUR_FUNCTIONS = re.compile(
-    r"SPCS_|TELEMETRY|GET_JOB_HISTORY|RESULT_SCAN|SYSTEM\$"
+    r"SPCS_|TELEMETRY|TASK_HISTORY|GET_JOB_HISTORY|RESULT_SCAN|SYSTEM\$"
     rf"|{'|'.join(CONTEXT_FUNCTIONS)}",
     re.IGNORECASE,
 )

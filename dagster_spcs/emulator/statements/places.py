@@ -125,6 +125,7 @@ async def remove(name: tuple[str, ...], context: Context) -> None:
     account = context.account
     for job in [job for job in account.jobs.values() if job.name[: len(name)] == name]:
         await drop(job, context)
+    account.tasks.drop(*name)
     for repository in [each for each in account.repositories if each[: len(name)] == name]:
         account.drop_repository(repository)
     async with context.session.lock:

@@ -16,7 +16,9 @@ from starlette.routing import Route
 from dagster_spcs.emulator.account.account import Account
 from dagster_spcs.emulator.account.faults import Effect, Fault, Faults
 from dagster_spcs.emulator.account.runner import Runner
+from dagster_spcs.emulator.account.tasks import Task
 from dagster_spcs.emulator.sql.answers import cancelled, not_executing
+from dagster_spcs.emulator.sql.parameters import Parameters
 from dagster_spcs.emulator.sql.queries import Queries, Query
 from dagster_spcs.emulator.sql.sessions import Session
 from dagster_spcs.emulator.sql.tables import Tables
@@ -86,8 +88,31 @@ class Wire:
             },
         )
 
+    def begin(self) -> None:
+        """Let tasks run; called on the event loop."""
+        self._account.tasks.begin(self._run_task)
+
+    async def _run_task(self, task: Task, query_id: str) -> None:
+        """Run a task's statement in a session of its own."""
+        database, schema, _ = task.name
+        session = Session(
+            self._tables.connect(database, schema),
+            "SYSTEM",
+            task.owner,
+            task.warehouse,
+            Parameters(self._account.parameters),
+        )
+        self.statements.append(
+            SentStatement(query_id, session.user, task.definition, self._account.now())
+        )
+        try:
+            await self._statements.rows(session, task.definition)
+        finally:
+            self._tables.forget(session)
+
     def close(self) -> None:
         """End every session."""
+        self._account.tasks.close()
         self._queries.cancel_all()
         self._rest.close()
         for session in list(self._sessions.values()):

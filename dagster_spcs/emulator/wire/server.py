@@ -195,6 +195,7 @@ class Emulator:
         assert self._server is not None
         assert self._wire is not None
         self._loop = asyncio.get_running_loop()
+        self._wire.begin()
         self._is_running.set()
         try:
             await self._server.serve(sockets=[listener])
