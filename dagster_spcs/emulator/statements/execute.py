@@ -35,7 +35,9 @@ _DNS_LABEL = re.compile(r"[A-Z](?:[A-Z0-9_]{0,61}[A-Z0-9])?")
 
 
 @dataclass
-class _Clauses:
+class Clauses:
+    """What a submission says."""
+
     pool: str | None = None
     name: tuple[str, ...] | None = None
     asynchronous: bool = False
@@ -54,7 +56,15 @@ class _Clauses:
 @handles("EXECUTE JOB SERVICE")
 async def execute_job_service(words: Words, context: Context) -> Result:
     """Starts a job; any order of clauses is taken, because sources disagree on it."""
-    clauses = _read_clauses(words)
+    return await submit(_read_clauses(words), context)
+
+
+async def submit(clauses: Clauses, context: Context) -> Result:
+    """Start a job, and wait for its end if it is synchronous.
+
+    Raises:
+        SqlError: what the account refuses.
+    """
     if clauses.pool is None:
         raise compilation_error("missing clause IN COMPUTE POOL")
     account = context.account
@@ -109,8 +119,8 @@ async def _until_ended(job: Job, context: Context) -> Result:
     raise job_failed(job.short_name, job.status.value, job.message)
 
 
-def _read_clauses(words: Words) -> _Clauses:
-    clauses = _Clauses()
+def _read_clauses(words: Words) -> Clauses:
+    clauses = Clauses()
     while words.here.kind is not Kind.END:
         if words.take("IN", "COMPUTE", "POOL"):
             clauses.pool = words.identifier()
@@ -142,7 +152,7 @@ def _read_clauses(words: Words) -> _Clauses:
     return clauses
 
 
-def _read_source(words: Words, clauses: _Clauses) -> None:
+def _read_source(words: Words, clauses: Clauses) -> None:
     if words.take("SPECIFICATION"):
         clauses.spec = words.string()
     elif words.take("SPECIFICATION_TEMPLATE"):
@@ -186,7 +196,7 @@ def _template_value(words: Words) -> tuple[str, Any]:
         return token.value, text
 
 
-async def _specification_text(clauses: _Clauses, context: Context) -> str:
+async def _specification_text(clauses: Clauses, context: Context) -> str:
     text = clauses.spec
     if clauses.file is not None:
         location, file = clauses.file
@@ -204,7 +214,7 @@ async def _specification_text(clauses: _Clauses, context: Context) -> str:
     return text
 
 
-def _job_name(clauses: _Clauses, context: Context) -> ObjectName:
+def _job_name(clauses: Clauses, context: Context) -> ObjectName:
     generated = f"JOB_{context.query_id.replace('-', '_').upper()}"
     name = context.session.resolve(clauses.name or (generated,), "EXECUTE JOB SERVICE")
     if not _DNS_LABEL.fullmatch(name[2]):
@@ -225,7 +235,7 @@ def _image(context: Context, reference: str) -> Image:
 
 
 def _new_job(
-    clauses: _Clauses,
+    clauses: Clauses,
     context: Context,
     name: ObjectName,
     spec: Specification,

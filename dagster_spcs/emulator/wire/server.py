@@ -27,6 +27,7 @@ from dagster_spcs.emulator.account.store import Store
 from dagster_spcs.emulator.containers.images import Images
 from dagster_spcs.emulator.sql.stage_files import StageFiles
 from dagster_spcs.emulator.sql.tables import Tables
+from dagster_spcs.emulator.statements import ml_jobs
 from dagster_spcs.emulator.wire.routes import Wire
 from dagster_spcs.emulator.wire.statement_log import SentStatement
 
@@ -250,6 +251,7 @@ class Emulator:
         if tables_folder is not None:
             tables_folder.mkdir(exist_ok=True)
         images = Images(scratch)
+        images.add(ml_jobs.RUNTIME, ml_jobs.RUNTIME_FOLDER)
         for reference, context in self._images:
             images.add(reference, context)
         store = Store(None if data is None else data / "account.sqlite")

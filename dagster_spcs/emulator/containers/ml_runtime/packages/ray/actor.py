@@ -1,0 +1,5 @@
+"""Where Ray has the class of handles."""
+
+from .remote import ActorHandle
+
+__all__ = ["ActorHandle"]
