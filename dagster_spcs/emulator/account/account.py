@@ -20,6 +20,7 @@ from dagster_spcs.emulator.account.store import Store
 from dagster_spcs.emulator.account.tasks import Tasks
 from dagster_spcs.emulator.containers.images import Images
 from dagster_spcs.emulator.sql.answers import already_exists, compilation_error, does_not_exist
+from dagster_spcs.emulator.sql.file_formats import Value
 from dagster_spcs.emulator.sql.object_name import ObjectName
 from dagster_spcs.spcs.status import JobStatus
 
@@ -47,6 +48,17 @@ class ImageRepository:
     created: datetime
     owner: str
     comment: str | None = None
+
+
+@dataclass
+class NamedFormat:
+    """A file format that was created; ``options`` as they were given."""
+
+    name: ObjectName
+    created: datetime
+    owner: str
+    options: dict[str, Value]
+    comment: str
 
 
 @dataclass
@@ -82,6 +94,7 @@ class Account:
     roles: set[str] = field(
         default_factory=lambda: {"ACCOUNTADMIN", "SYSADMIN", "SECURITYADMIN", "USERADMIN", "PUBLIC"}
     )
+    file_formats: dict[ObjectName, NamedFormat] = field(default_factory=dict)
     parameters: dict[str, str] = field(default_factory=dict)
     """What ALTER ACCOUNT SET has set."""
     public_keys: dict[str, str] = field(default_factory=dict)
@@ -115,6 +128,11 @@ class Account:
                 place, datetime.fromisoformat(body["created"]), body["owner"], body["comment"]
             )
         self.roles.update(body["name"] for body in self.store.all("role"))
+        for body in self.store.all("file format"):
+            database, schema, name = body.pop("name")
+            created = datetime.fromisoformat(body.pop("created"))
+            known = NamedFormat((database, schema, name), created, **body)
+            self.file_formats[known.name] = known
         self.parameters.update(
             {body["name"]: body["value"] for body in self.store.all("parameter")}
         )
@@ -210,6 +228,23 @@ class Account:
         """Create or replace an image repository."""
         self.repositories[repository.name] = repository
         self.store.put("repository", ".".join(repository.name), vars(repository))
+
+    def file_format(self, name: ObjectName) -> NamedFormat:
+        """Return a file format, or refuse with 2003."""
+        try:
+            return self.file_formats[name]
+        except KeyError:
+            raise does_not_exist("File format", ".".join(name)) from None
+
+    def add_file_format(self, named: NamedFormat) -> None:
+        """Create or replace a file format."""
+        self.file_formats[named.name] = named
+        self.store.put("file format", ".".join(named.name), vars(named))
+
+    def drop_file_format(self, name: ObjectName) -> bool:
+        """Remove a file format; False if there is none."""
+        self.store.remove("file format", ".".join(name))
+        return self.file_formats.pop(name, None) is not None
 
     def drop_repository(self, name: ObjectName) -> bool:
         """Remove an image repository; False if there is none."""

@@ -222,6 +222,11 @@ def empty_statement() -> SqlError:
     return compilation_error("Empty SQL statement.", number=900, sqlstate="42601")
 
 
+def no_such_statement(query_id: str) -> SqlError:
+    """709: no answer is kept under this id."""
+    return SqlError(709, "02000", f"Statement {query_id} not found")
+
+
 def not_executing() -> SqlError:
     """605: what is to be cancelled has ended, or was never there."""
     return SqlError(605, "57014", "Identified SQL statement is not currently executing.")

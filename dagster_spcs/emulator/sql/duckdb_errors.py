@@ -48,7 +48,9 @@ def _of_duckdb(error: duckdb.Error, text: str) -> SqlError | None:
     if isinstance(error, duckdb.InterruptException):
         return cancelled()
     told = _fields(error)
-    message = str(told.get("exception_message") or error)
+    # Of an error in a file, DuckDB goes on with advice and with the file's place on this machine.
+    message = str(told.get("exception_message") or error).partition("\n\n")[0]
+    message = message.partition("\nPossible solutions:")[0].partition("\nColumn ")[0]
     name = str(told.get("name") or "")
     match told.get("error_subtype"):
         case "ENTRY_ALREADY_EXISTS":

@@ -116,12 +116,12 @@ class EventTable:
     @property
     def reference(self) -> str:
         """What stands for the table behind FROM."""
-        return f"{_MACRO}()"
+        return f"temp.main.{_MACRO}()"
 
     def show_to(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Let a connection find the table, and no other one."""
         connection.register("SPCS_EVENT_ROWS", self._rows())
-        text = f"SELECT * REPLACE ({_JSON_COLUMNS}) FROM SPCS_EVENT_ROWS"  # noqa: S608  ours
+        text = f"SELECT * REPLACE ({_JSON_COLUMNS}) FROM SPCS_EVENT_ROWS"
         logs = [log for log in self.logs if log.level != "NONE" and log.path.exists()]
         if logs:
             connection.register("SPCS_EVENT_SOURCES", _sources(logs))

@@ -28,7 +28,9 @@ from dagster_spcs.emulator.sql.answers import (
     syntax_error,
 )
 from dagster_spcs.emulator.sql.duckdb_errors import translated
+from dagster_spcs.emulator.sql.repairs.native_merge import NONDETERMINISTIC
 from dagster_spcs.emulator.sql.sessions import Session
+from dagster_spcs.emulator.sql.spelling import respell
 from dagster_spcs.emulator.sql.unsupported import unknown_statement
 
 _DEFINES = (exp.Alter, exp.Comment, exp.Create, exp.Drop)
@@ -63,15 +65,22 @@ def run_statement(
     Raises:
         SqlError: as the account would refuse it.
     """
+    text = respell(text)
     try:
         statement = _parsed(text)
         if only_describe:
             return _described(session, statement, text)
+        fails = session.parameters.get("ERROR_ON_NONDETERMINISTIC_MERGE") == "true"
+        setattr(session.connection, NONDETERMINISTIC, not fails)
         return _Transaction(session).run(statement, text, bindings)
     except SqlError:
         raise
     except Exception as error:
-        told = _of_missing_schema(error, session, statement) or translated(error, text)
+        told = (
+            _of_duplicate_rows(error, statement)
+            or _of_missing_schema(error, session, statement)
+            or translated(error, text)
+        )
         if told is None or told.number == _SYNTAX_ERROR:
             # fakesnow has no idea of it, and handed it to DuckDB.
             unknown = unknown_statement(text)
@@ -102,6 +111,13 @@ def schema_exists(duck: duckdb.DuckDBPyConnection, database: str, schema: str) -
         [database.upper(), schema.upper()],  # DuckDB does not tell case apart
     )
     return found.fetchone() is not None
+
+
+def _of_duplicate_rows(error: Exception, statement: Expr) -> SqlError | None:
+    """Tell of a MERGE in which two rows of the source meet one of the target."""
+    if isinstance(statement, exp.Merge) and isinstance(error, duckdb.InvalidInputException):
+        return SqlError(100090, "42P18", "Duplicate row detected during DML action")
+    return None
 
 
 def _of_missing_schema(error: Exception, session: Session, statement: Expr) -> SqlError | None:
@@ -198,11 +214,20 @@ def _run(cursor: FakeSnowflakeCursor, statement: Expr, text: str, bindings: Bind
         table = pa.table({table.column_names[0]: pa.array([count], type=pa.int64())})
     return Outcome(
         cursor.sfqid or "",
-        list(map(dict, describe_as_rowtype(cursor._describe_last_sql()))),
+        _rowtype(cursor),
         table,
         statement_type_id(statement),
         0,
     )
+
+
+def _rowtype(cursor: FakeSnowflakeCursor) -> list[dict[str, Any]]:
+    """Return the columns of the last result as the wire describes them."""
+    described = [
+        (name, str(kind), None, None, None, None)
+        for name, kind, *_ in cursor._duck_conn.description or ()
+    ]
+    return list(map(dict, describe_as_rowtype(described)))
 
 
 def _rows_of_binds(bindings: Bindings) -> list[Any]:

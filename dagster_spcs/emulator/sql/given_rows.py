@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from dagster_spcs.emulator.sql.answers import Column, ColumnType, Result
 from dagster_spcs.emulator.sql.event_table import EventTable
+from dagster_spcs.emulator.sql.staged_rows import StagedRows
 
 _ANSWER = "SPCS_ANSWER"
 """The column that tells which answer a row belongs to."""
@@ -32,16 +33,23 @@ class GivenRows:
     def __init__(self) -> None:
         self._by_columns: dict[tuple[Column, ...], list[Result]] = {}
         self.event_table: EventTable | None = None
+        self.staged: list[StagedRows] = []
+        self._scanned: list[pa.Table] = []
 
     def __bool__(self) -> bool:
-        return bool(self._by_columns) or self.event_table is not None
+        return (
+            bool(self._by_columns or self.staged or self._scanned) or self.event_table is not None
+        )
 
-    def add(self, result: Result) -> str:
+    def add(self, result: Result | pa.Table) -> str:
         """Take an answer; return what stands for it behind FROM."""
+        if not isinstance(result, Result):
+            self._scanned.append(result)
+            return f"temp.main.SPCS_SCANNED_{len(self._scanned) - 1}()"
         answers = self._by_columns.setdefault(result.columns, [])
         answers.append(result)
         place = list(self._by_columns).index(result.columns)
-        return f"SPCS_ROWS_{place}({len(answers) - 1})"
+        return f"temp.main.SPCS_ROWS_{place}({len(answers) - 1})"
 
     def show_to(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Let a connection find the rows, and no other one; its next ones take their place.
@@ -50,6 +58,14 @@ class GivenRows:
         """
         if self.event_table is not None:
             self.event_table.show_to(connection)
+        for place, table in enumerate(self._scanned):
+            connection.register(f"SPCS_SCANNED_ROWS_{place}", table)
+            connection.execute(
+                f"CREATE OR REPLACE TEMP MACRO SPCS_SCANNED_{place}() AS TABLE"
+                f" SELECT * FROM SPCS_SCANNED_ROWS_{place}"
+            )
+        for staged in self.staged:
+            staged.show_to(connection)
         for place, (columns, answers) in enumerate(self._by_columns.items()):
             connection.register(f"SPCS_GIVEN_{place}", _table(columns, answers))
             connection.execute(

@@ -9,11 +9,19 @@ _TRAILING_IF_NOT_EXISTS = re.compile(
     r"^(\s*CREATE\s+(?:\w+\s+){0,3}TABLE\s+)((?:[\w.$]|\"[^\"]*\")+)\s+(IF\s+NOT\s+EXISTS)\b",
     re.IGNORECASE,
 )
+_SCOPED = re.compile(r"^(\s*CREATE\s+(?:OR\s+REPLACE\s+)?)SCOPED\s+(?=TEMP)", re.IGNORECASE)
+_BEGIN = re.compile(
+    r"\s*(?:BEGIN(?:\s+(?:WORK|TRANSACTION))?|START\s+TRANSACTION)(?:\s+NAME\s+\S+)?\s*;?\s*",
+    re.IGNORECASE,
+)
 _FROM_VALUES = re.compile(r"\bFROM\s+VALUES\s*\(", re.IGNORECASE)
 
 
 def respell(text: str) -> str:
     """Return a statement as fakesnow can read it; untouched if there is nothing to change."""
+    if _BEGIN.fullmatch(text):
+        return "BEGIN"
+    text = _SCOPED.sub(r"\1", text)
     # Snowpark writes CREATE TABLE name IF NOT EXISTS when it saves a data frame …
     text = _TRAILING_IF_NOT_EXISTS.sub(r"\1\3 \2", text)
     # … and names the columns of VALUES by number when it makes one.

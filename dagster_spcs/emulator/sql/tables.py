@@ -3,14 +3,15 @@
 import asyncio
 import re
 from collections import OrderedDict
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
+import pyarrow as pa
 from fakesnow.fakes import FakeSnowflakeConnection
 from fakesnow.instance import FakeSnow
 from fakesnow.transforms import stage
@@ -21,10 +22,12 @@ from dagster_spcs.emulator.sql.execution import Bindings, Outcome, run_statement
 from dagster_spcs.emulator.sql.given_rows import GivenRows
 from dagster_spcs.emulator.sql.object_name import ObjectName
 from dagster_spcs.emulator.sql.repairs.stage_folders import stages_in
+from dagster_spcs.emulator.sql.repairs.temporary_tables import temporaries
 from dagster_spcs.emulator.sql.sessions import Session
 from dagster_spcs.emulator.sql.stage_files import USER_STAGE, Stage, StageFiles, StageLocation
 from dagster_spcs.emulator.sql.words import Words, leading_words
 
+Done = TypeVar("Done")
 _CREATE_DATABASE = re.compile(
     r"\s*CREATE\s+(?:OR\s+REPLACE\s+)?(?:TRANSIENT\s+)?DATABASE\s+(?:IF\s+NOT\s+EXISTS\s+)?",
     re.IGNORECASE,
@@ -44,7 +47,7 @@ _CHANGING = frozenset(
         "UPDATE",
     )
 )
-_INFORMATION_SCHEMA = "information_schema"
+_INFORMATION_SCHEMA = "INFORMATION_SCHEMA"
 _NOWHERE = "_fs_global.main"
 _INTERRUPT_SECONDS = 0.05
 _KEPT_RESULTS = 200
@@ -148,6 +151,24 @@ class Tables:
                 await run_in_threadpool(_enter_database, session.connection, text)
         return outcome
 
+    async def work(self, session: Session, work: Callable[[], Done]) -> Done:
+        """Do several statements' work in a thread, as one statement that changes something."""
+        async with session.lock, self._changing:
+            with stages_in(self.stages.folder):
+                return await _to_its_end(run_in_threadpool(work), session.connection)
+
+    def table(self, name: ObjectName, session: Session) -> str | None:
+        """Return the table or view of a name as DuckDB's SQL has it; None if there is none."""
+        own = temporaries(session.connection).get(name)
+        if own is not None:
+            return f"temp.main.{_quoted(own)}"
+        found = self._fakesnow.duck_conn.cursor().execute(
+            "SELECT 1 FROM information_schema.tables WHERE table_catalog = ?"
+            " AND table_schema = ? AND table_name = ?",
+            list(name),
+        )
+        return ".".join(map(_quoted, name)) if found.fetchall() else None
+
     def schema_exists(self, database: str, schema: str) -> bool:
         """Whether a schema exists."""
         return schema_exists(self._fakesnow.duck_conn, database, schema)
@@ -201,15 +222,17 @@ class Tables:
         """Return the schemas of a database, or of all, as database and name."""
         found = self._fakesnow.duck_conn.cursor().execute(
             "SELECT DISTINCT catalog_name, schema_name FROM information_schema.schemata"
-            " WHERE schema_name NOT IN ('main', 'pg_catalog', '_fs_information_schema')"
+            " WHERE schema_name NOT IN"
+            " ('main', 'pg_catalog', 'information_schema', '_fs_information_schema')"
             " ORDER BY 1, 2"
         )
         names = self.databases() if database is None else [database]
-        return [
-            (place, schema.upper() if schema == _INFORMATION_SCHEMA else schema)
-            for place, schema in found.fetchall()
-            if place in names
-        ]
+        return sorted(
+            [
+                *((place, schema) for place, schema in found.fetchall() if place in names),
+                *((place, _INFORMATION_SCHEMA) for place in names),
+            ]
+        )
 
     def named_stages(self) -> list[tuple[str, str, str, bool]]:
         """Return the stages: database, schema, name, and whether a stage is temporary."""
@@ -288,6 +311,13 @@ class Tables:
         while len(self.answers) > _KEPT_RESULTS:
             self.answers.popitem(last=False)
 
+    def result(self, query_id: str) -> Result | pa.Table | None:
+        """Return the rows of an earlier answer, ours or fakesnow's; None if they are not kept."""
+        if query_id in self.answers:
+            return self.answers[query_id]
+        kept = self._fakesnow.results_cache.get(query_id)
+        return None if kept is None else kept[0]
+
     def rename_result(self, old: str, new: str) -> None:
         """Let RESULT_SCAN find a result under the id its client was told."""
         results = self._fakesnow.results_cache
@@ -295,9 +325,7 @@ class Tables:
             results[new] = results.pop(old)
 
 
-async def _to_its_end(
-    work: Coroutine[Any, Any, Outcome], connection: FakeSnowflakeConnection
-) -> Outcome:
+async def _to_its_end(work: Coroutine[Any, Any, Done], connection: FakeSnowflakeConnection) -> Done:
     """Await a statement; when it is cancelled, interrupt DuckDB and wait until it has let go."""
     running = asyncio.ensure_future(work)
     try:

@@ -5,8 +5,19 @@ from dagster_spcs.emulator.sql.words import leading_words
 _VERBS = frozenset({"SHOW", "CREATE", "ALTER", "DROP", "DESCRIBE", "DESC"})
 _WHOLE = frozenset({"UNDROP", "EXPLAIN"})
 _MODIFIERS = frozenset(
-    {"OR", "REPLACE", "ALTER", "LOCAL", "GLOBAL", "TEMPORARY", "TEMP", "VOLATILE", "TRANSIENT"}
-    | {"SECURE", "RECURSIVE", "MATERIALIZED"}
+    {
+        "OR",
+        "REPLACE",
+        "ALTER",
+        "LOCAL",
+        "GLOBAL",
+        "SCOPED",
+        "TEMPORARY",
+        "TEMP",
+        "VOLATILE",
+        "TRANSIENT",
+    }
+    | {"TRANSIENT", "SECURE", "RECURSIVE", "MATERIALIZED"}
 )
 _CREATED = frozenset(
     {"TABLE", "VIEW", "SCHEMA", "DATABASE", "SEQUENCE", "STAGE", "FILE", "USER", "TAG"}

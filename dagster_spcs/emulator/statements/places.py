@@ -125,6 +125,8 @@ async def remove(name: tuple[str, ...], context: Context) -> None:
     account = context.account
     for job in [job for job in account.jobs.values() if job.name[: len(name)] == name]:
         await drop(job, context)
+    for named in [each for each in account.file_formats if each[: len(name)] == name]:
+        account.drop_file_format(named)
     account.tasks.drop(*name)
     for repository in [each for each in account.repositories if each[: len(name)] == name]:
         account.drop_repository(repository)

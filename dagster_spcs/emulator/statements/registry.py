@@ -1,13 +1,17 @@
 """Which handler answers which statement."""
 
+import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+
+import pyarrow as pa
 
 from dagster_spcs.emulator.account.account import Account
 from dagster_spcs.emulator.account.faults import Faults
 from dagster_spcs.emulator.account.runner import Runner
 from dagster_spcs.emulator.sql.answers import FileTransfer, Result
+from dagster_spcs.emulator.sql.execution import Bindings
 from dagster_spcs.emulator.sql.given_rows import Rewritten
 from dagster_spcs.emulator.sql.queries import Queries
 from dagster_spcs.emulator.sql.sessions import Session
@@ -26,6 +30,8 @@ class Context:
     session: Session
     query_id: str
     faults: Faults
+    bindings: Bindings = field(default_factory=dict)
+    """The statement's binds with their types; the words have their values."""
     moments: dict[str, datetime] = field(default_factory=dict)
     """Time expressions of the statement that were computed already: each has one value in it."""
 
@@ -39,7 +45,7 @@ class Context:
 Answer = Result | Rewritten | FileTransfer | None
 """A result, files to move, another text for fakesnow, or None: this one is fakesnow's."""
 Handler = Callable[[Words, Context], Answer | Awaitable[Answer]]
-TableFunction = Callable[[Words, Context], Awaitable[Result | None]]
+TableFunction = Callable[[Words, Context], Awaitable[Result | pa.Table]]
 
 STATEMENTS: dict[tuple[str, ...], Handler] = {}
 """By leading words."""
@@ -51,6 +57,12 @@ SERVICE_TABLES: dict[str, TableFunction] = {}
 """``TABLE(<service>!METHOD(…))``; the words stand before the service's name."""
 ACCOUNT_TABLES: dict[str, TableFunction] = {}
 """``TABLE(SNOWFLAKE.SPCS.NAME(…))``; the words stand behind the opening parenthesis."""
+
+
+async def called(handler: Handler, words: Words, context: Context) -> Answer:
+    """Return what a handler answers, whether it waits for something or not."""
+    result = handler(words, context)
+    return await result if inspect.isawaitable(result) else result
 
 
 def handles(*phrases: str) -> Callable[[Handler], Handler]:

@@ -38,7 +38,7 @@ _FILE_COLUMNS = (
     *(
         f"CREATE {replace}{kind}STAGE"
         for replace in ("", "OR REPLACE ")
-        for kind in ("", "TEMPORARY ", "TEMP ")
+        for kind in ("", "TEMPORARY ", "TEMP ", "SCOPED TEMPORARY ")
     )
 )
 def create_stage(words: Words, context: Context) -> None:

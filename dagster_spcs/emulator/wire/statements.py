@@ -23,7 +23,6 @@ from dagster_spcs.emulator.sql.execution import Outcome
 from dagster_spcs.emulator.sql.given_rows import GivenRows, Rewritten
 from dagster_spcs.emulator.sql.queries import Answer, Queries
 from dagster_spcs.emulator.sql.sessions import Session
-from dagster_spcs.emulator.sql.spelling import respell
 from dagster_spcs.emulator.sql.tables import Tables
 from dagster_spcs.emulator.sql.unsupported import is_script, unsupported_creation
 from dagster_spcs.emulator.sql.words import is_empty, leading_words, statements_of
@@ -192,6 +191,7 @@ class Statements:
             session,
             query_id,
             self._faults,
+            bindings,
         )
         rows = GivenRows()
         result = await dispatch.answer(
@@ -208,5 +208,5 @@ class Statements:
         if unsupported is not None:
             raise not_emulated(unsupported)
         return await self._tables.run(
-            session, respell(text), bindings, rows, only_describe=request.only_describe
+            session, text, bindings, rows, only_describe=request.only_describe
         )

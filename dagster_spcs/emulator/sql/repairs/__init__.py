@@ -8,17 +8,25 @@ Read ``null_timestamps`` first.
 """
 
 from dagster_spcs.emulator.sql.repairs import (
-    files_of_internal_stages,
+    binary_literals,
     names_of_columns,
+    native_merge,
     null_timestamps,
+    quoted_keywords,
+    sequence_functions,
     stage_folders,
+    temporary_tables,
     texts_in_variants,
 )
 
 __all__ = [
-    "files_of_internal_stages",
+    "binary_literals",
     "names_of_columns",
+    "native_merge",
     "null_timestamps",
+    "quoted_keywords",
+    "sequence_functions",
     "stage_folders",
+    "temporary_tables",
     "texts_in_variants",
 ]
