@@ -9,6 +9,9 @@ _TRAILING_IF_NOT_EXISTS = re.compile(
     r"^(\s*CREATE\s+(?:\w+\s+){0,3}TABLE\s+)((?:[\w.$]|\"[^\"]*\")+)\s+(IF\s+NOT\s+EXISTS)\b",
     re.IGNORECASE,
 )
+_SEQUENCE_ORDER = re.compile(
+    r"^(\s*CREATE\s+(?:OR\s+REPLACE\s+)?SEQUENCE\b.*?)\s+(?:NO)?ORDER\b", re.IGNORECASE | re.DOTALL
+)
 _SCOPED = re.compile(r"^(\s*CREATE\s+(?:OR\s+REPLACE\s+)?)SCOPED\s+(?=TEMP)", re.IGNORECASE)
 _BEGIN = re.compile(
     r"\s*(?:BEGIN(?:\s+(?:WORK|TRANSACTION))?|START\s+TRANSACTION)(?:\s+NAME\s+\S+)?\s*;?\s*",
@@ -21,6 +24,7 @@ def respell(text: str) -> str:
     """Return a statement as fakesnow can read it; untouched if there is nothing to change."""
     if _BEGIN.fullmatch(text):
         return "BEGIN"
+    text = _SEQUENCE_ORDER.sub(r"\1", text)
     text = _SCOPED.sub(r"\1", text)
     # Snowpark writes CREATE TABLE name IF NOT EXISTS when it saves a data frame …
     text = _TRAILING_IF_NOT_EXISTS.sub(r"\1\3 \2", text)

@@ -5,6 +5,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,7 @@ from dagster_spcs.emulator.sql.execution import Bindings, Outcome, run_statement
 from dagster_spcs.emulator.sql.given_rows import GivenRows
 from dagster_spcs.emulator.sql.object_name import ObjectName
 from dagster_spcs.emulator.sql.repairs.stage_folders import stages_in
+from dagster_spcs.emulator.sql.repairs.table_notes import Note, note_of
 from dagster_spcs.emulator.sql.repairs.temporary_tables import temporaries
 from dagster_spcs.emulator.sql.sessions import Session
 from dagster_spcs.emulator.sql.stage_files import USER_STAGE, Stage, StageFiles, StageLocation
@@ -52,6 +54,30 @@ _NOWHERE = "_fs_global.main"
 _INTERRUPT_SECONDS = 0.05
 _KEPT_RESULTS = 200
 _KEPT_ROWS = 20_000
+
+
+@dataclass(frozen=True)
+class TableColumn:
+    """A column as DuckDB knows it."""
+
+    name: str
+    type: str
+    is_nullable: bool
+    default: str | None
+    comment: str | None
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A table or a view."""
+
+    name: ObjectName
+    kind: str
+    """TABLE, TEMPORARY or VIEW."""
+    rows: int | None
+    note: Note
+    text: str | None
+    """The statement that made a view."""
 
 
 class _RecentResults(OrderedDict[str, tuple[Any, ...]]):
@@ -168,6 +194,45 @@ class Tables:
             list(name),
         )
         return ".".join(map(_quoted, name)) if found.fetchall() else None
+
+    def columns(self, name: ObjectName, session: Session) -> list[TableColumn] | None:
+        """Return the columns of a table or view; None if there is none of this name."""
+        own = temporaries(session.connection).get(name)
+        place = name if own is None else ("temp", "main", own)
+        # The session's own connection: another one does not see its temporary tables.
+        rows = session.connection._duck_conn.execute(
+            "SELECT column_name, data_type, is_nullable, column_default, comment"
+            " FROM duckdb_columns() WHERE database_name = ? AND schema_name = ? AND table_name = ?"
+            " ORDER BY column_index",
+            list(place),
+        ).fetchall()
+        return [TableColumn(*row) for row in rows] or None
+
+    def note(self, name: ObjectName, session: Session) -> Note:
+        """Return what is known of a table or view beside its columns."""
+        own = temporaries(session.connection).get(name)
+        place = name if own is None else ("temp", "main", own)
+        return note_of(session.connection._duck_conn, place)
+
+    def relations(self, session: Session) -> list[Relation]:
+        """Return the tables and views that a session sees."""
+        found = self._fakesnow.duck_conn.cursor().execute(
+            "SELECT database_name, schema_name, table_name, 'TABLE', estimated_size, comment, NULL"
+            " FROM duckdb_tables() UNION ALL SELECT database_name, schema_name, view_name, 'VIEW',"
+            " NULL, comment, sql FROM duckdb_views() WHERE NOT internal ORDER BY 1, 2, 3"
+        )
+        hidden = ("main", "_fs_information_schema")
+        seen = [
+            Relation((database, schema, name), kind, rows, Note.read(comment), text)
+            for database, schema, name, kind, rows, comment, text in found.fetchall()
+            if schema not in hidden
+        ]
+        own = [
+            Relation(name, "TEMPORARY", None, self.note(name, session), None)
+            for name in temporaries(session.connection)
+        ]
+        hidden_by_own = {each.name for each in own}
+        return [*(each for each in seen if each.name not in hidden_by_own), *own]
 
     def schema_exists(self, database: str, schema: str) -> bool:
         """Whether a schema exists."""

@@ -10,10 +10,10 @@ from typing import Any
 from dagster_spcs.emulator.account.account import Account
 from dagster_spcs.emulator.account.jobs import Instance, Job
 from dagster_spcs.emulator.account.metrics import kept_metrics
-from dagster_spcs.emulator.sql.answers import Column, Result, SqlError
-from dagster_spcs.emulator.sql.event_table import COLUMNS, NAMES, Event, EventTable, LogFile
+from dagster_spcs.emulator.sql.answers import SqlError
+from dagster_spcs.emulator.sql.event_table import NAMES, Event, EventTable, LogFile
 from dagster_spcs.emulator.sql.words import Words
-from dagster_spcs.emulator.statements.registry import Context, handles
+from dagster_spcs.emulator.statements.registry import Context
 
 
 def is_event_table(words: Words) -> bool:
@@ -100,14 +100,3 @@ def _attributes(
     if container is not None:
         found["snow.service.container.name"] = container
     return {key: value for key, value in found.items() if value is not None}
-
-
-@handles("DESCRIBE TABLE", "DESC TABLE", "DESCRIBE EVENT TABLE", "DESC EVENT TABLE")
-def describe_table(words: Words, _: Context) -> Result | None:
-    """``DESCRIBE [EVENT] TABLE SNOWFLAKE.TELEMETRY.EVENTS``; other tables are fakesnow's."""
-    if not is_event_table(words):
-        return None
-    words.end()
-    names = ("name", "type", "kind", "null?", "default", "primary key", "unique key", "comment")
-    rows = [(name, kind, "COLUMN", "Y", None, "N", "N", None) for name, kind in COLUMNS]
-    return Result(tuple(map(Column, names)), rows)

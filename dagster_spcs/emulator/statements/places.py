@@ -223,7 +223,7 @@ def show_schemas(words: Words, context: Context) -> Result:
         database = None
     elif words.take("IN"):
         words.take("DATABASE")
-        if _at_name(words):
+        if at_name(words):
             database = words.identifier()
         if database is None or not context.tables.database_exists(database):
             raise nothing_to_show()
@@ -285,10 +285,10 @@ def scope_of(words: Words, context: Context) -> tuple[str, ...]:
     if words.take("IN", "ACCOUNT"):
         return ()
     if words.take("IN", "DATABASE"):
-        scope = words.object_name() if _at_name(words) else current[:1]
+        scope = words.object_name() if at_name(words) else current[:1]
     elif words.take("IN"):
         words.take("SCHEMA")
-        scope = words.object_name() if _at_name(words) else current
+        scope = words.object_name() if at_name(words) else current
         if len(scope) == 1:
             scope = (*current[:1], *scope)
     else:
@@ -346,6 +346,7 @@ def _exists(name: tuple[str, ...], context: Context) -> bool:
     return context.tables.schema_exists(name[0], name[1])
 
 
-def _at_name(words: Words) -> bool:
+def at_name(words: Words) -> bool:
+    """Whether a name comes next, and none of the clauses that may follow ``IN``."""
     is_option = words.at("STARTS", "WITH") or words.at("LIMIT") or words.at("LIKE")
     return words.here.kind in (Kind.WORD, Kind.QUOTED) and not is_option

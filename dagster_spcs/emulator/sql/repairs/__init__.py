@@ -15,6 +15,7 @@ from dagster_spcs.emulator.sql.repairs import (
     quoted_keywords,
     sequence_functions,
     stage_folders,
+    table_notes,
     temporary_tables,
     texts_in_variants,
 )
@@ -27,6 +28,7 @@ __all__ = [
     "quoted_keywords",
     "sequence_functions",
     "stage_folders",
+    "table_notes",
     "temporary_tables",
     "texts_in_variants",
 ]

@@ -10,6 +10,8 @@ from sqlglot import Expr, exp
 
 _transform = FakeSnowflakeCursor._transform
 _NAMED = (exp.Alias, exp.Aliases, exp.Column, exp.Star)
+_CALLS = {exp.CurrentDate: "today", exp.CurrentTime: "get_current_time"}
+"""Words that DuckDB would take for a column of that name; these functions are the same."""
 
 
 def _with_names(self: FakeSnowflakeCursor, expression: Expr, params: Any) -> Expr:
@@ -17,7 +19,9 @@ def _with_names(self: FakeSnowflakeCursor, expression: Expr, params: Any) -> Exp
         for column in expression.expressions:
             if not isinstance(column, _NAMED):
                 name = column.sql(dialect="snowflake", comments=False)
-                column.replace(exp.alias_(column.copy(), _upper(name), quoted=True))
+                call = _CALLS.get(type(column))
+                value = column.copy() if call is None else exp.Anonymous(this=call)
+                column.replace(exp.alias_(value, _upper(name), quoted=True))
     return _transform(self, expression, params)
 
 

@@ -1,6 +1,6 @@
-"""``ROW_NUMBER() OVER (ORDER BY SEQ8())``, as Snowpark's ``range`` has it, numbers the rows.
+"""``ROW_NUMBER() OVER (ORDER BY SEQ8())`` and ``DEFAULT S.NEXTVAL`` number rows.
 
-For DuckDB the function becomes a window of its own, and a window may not be within another.
+For DuckDB the first becomes a window within a window, the second gets an alias; neither may be.
 """
 
 from typing import Any
@@ -17,7 +17,11 @@ def _in_any_order(self: FakeSnowflakeCursor, expression: Expr, params: Any) -> E
         if isinstance(order.parent, exp.Window):
             for sequence in list(order.find_all(*_SEQUENCES)):
                 sequence.replace(exp.Null())
-    return _transform(self, expression, params)
+    transformed = _transform(self, expression, params)
+    for default in transformed.find_all(exp.DefaultColumnConstraint):
+        if isinstance(default.this, exp.Alias):
+            default.set("this", default.this.this)
+    return transformed
 
 
 FakeSnowflakeCursor._transform = _in_any_order  # type: ignore[method-assign]

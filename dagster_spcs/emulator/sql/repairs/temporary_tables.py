@@ -28,13 +28,13 @@ def temporaries(connection: FakeSnowflakeConnection) -> dict[FullName, str]:
 def _with_own_names(self: FakeSnowflakeCursor, expression: Expr, params: Any) -> Expr:
     known = temporaries(self._conn)
     made = expression.find(exp.Table) if _makes_temporary(expression) else None
-    name = None if made is None else _full_name(made, self._conn)
+    name = None if made is None else full_name(made, self._conn)
     if made is not None and name is not None:
         _place(made, known.setdefault(name, _free_name(name, known)), is_new=True)
     if known:
         ctes = {cte.alias_or_name.upper() for cte in expression.find_all(exp.CTE)}
         for table in [each for each in expression.find_all(exp.Table) if each is not made]:
-            name = _full_name(table, self._conn)
+            name = full_name(table, self._conn)
             is_cte = not table.db and table.name.upper() in ctes
             if name in known and not is_cte:
                 _place(table, known[name])
@@ -59,17 +59,19 @@ def _makes_temporary(expression: Expr) -> bool:
     )
 
 
-def _full_name(table: exp.Table, connection: FakeSnowflakeConnection) -> FullName | None:
+def full_name(table: exp.Table, connection: FakeSnowflakeConnection) -> FullName | None:
+    """Return database, schema and name of a table; None where one is neither given nor current."""
     if not isinstance(table.this, exp.Identifier):
         return None
-    database = _stored(table.args.get("catalog")) or connection.database
-    schema = _stored(table.args.get("db")) or connection.schema
+    database = stored(table.args.get("catalog")) or connection.database
+    schema = stored(table.args.get("db")) or connection.schema
     if database is None or schema is None:
         return None
-    return database, schema, _stored(table.this) or ""
+    return database, schema, stored(table.this) or ""
 
 
-def _stored(part: Any) -> str | None:
+def stored(part: Any) -> str | None:
+    """Return an identifier in stored form; None for what is none."""
     if not isinstance(part, exp.Identifier):
         return None
     return str(part.this) if part.args.get("quoted") else str(part.this).upper()
@@ -102,7 +104,7 @@ def _rename(expression: Expr, connection: FakeSnowflakeConnection) -> None:
     if renaming is None or not isinstance(table, exp.Table) or table.db != "main":
         return
     known = temporaries(connection)
-    new = _full_name(renaming.this, connection)
+    new = full_name(renaming.this, connection)
     old = next((name for name, own in known.items() if own == table.name), None)
     if old is not None and new is not None:
         del known[old]
