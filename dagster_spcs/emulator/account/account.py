@@ -51,6 +51,18 @@ class ImageRepository:
 
 
 @dataclass
+class Secret:
+    """A secret: its values by what they are, USERNAME, PASSWORD or SECRET_STRING."""
+
+    name: ObjectName
+    type: str
+    created: datetime
+    owner: str
+    values: dict[str, str] = field(repr=False)
+    comment: str = ""
+
+
+@dataclass
 class NamedFormat:
     """A file format that was created; ``options`` as they were given."""
 
@@ -95,6 +107,7 @@ class Account:
         default_factory=lambda: {"ACCOUNTADMIN", "SYSADMIN", "SECURITYADMIN", "USERADMIN", "PUBLIC"}
     )
     file_formats: dict[ObjectName, NamedFormat] = field(default_factory=dict)
+    secrets: dict[ObjectName, Secret] = field(default_factory=dict)
     parameters: dict[str, str] = field(default_factory=dict)
     """What ALTER ACCOUNT SET has set."""
     public_keys: dict[str, str] = field(default_factory=dict)
@@ -133,6 +146,11 @@ class Account:
             created = datetime.fromisoformat(body.pop("created"))
             known = NamedFormat((database, schema, name), created, **body)
             self.file_formats[known.name] = known
+        for body in self.store.all("secret"):
+            database, schema, name = body.pop("name")
+            created = datetime.fromisoformat(body.pop("created"))
+            secret = Secret((database, schema, name), created=created, **body)
+            self.secrets[secret.name] = secret
         self.parameters.update(
             {body["name"]: body["value"] for body in self.store.all("parameter")}
         )
@@ -228,6 +246,23 @@ class Account:
         """Create or replace an image repository."""
         self.repositories[repository.name] = repository
         self.store.put("repository", ".".join(repository.name), vars(repository))
+
+    def secret(self, name: ObjectName) -> Secret:
+        """Return a secret, or refuse with 2003."""
+        try:
+            return self.secrets[name]
+        except KeyError:
+            raise does_not_exist("Secret", ".".join(name)) from None
+
+    def add_secret(self, secret: Secret) -> None:
+        """Create or replace a secret."""
+        self.secrets[secret.name] = secret
+        self.store.put("secret", ".".join(secret.name), vars(secret))
+
+    def drop_secret(self, name: ObjectName) -> bool:
+        """Remove a secret; False if there is none."""
+        self.store.remove("secret", ".".join(name))
+        return self.secrets.pop(name, None) is not None
 
     def file_format(self, name: ObjectName) -> NamedFormat:
         """Return a file format, or refuse with 2003."""

@@ -5,7 +5,7 @@ import json
 import logging
 import os
 import sys
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from dagster_spcs.emulator.account.account import Account
 from dagster_spcs.emulator.account.jobs import ContainerState, Instance, Job
@@ -258,12 +258,22 @@ class Runner:
         for place in mounts.values():
             place.mkdir(parents=True, exist_ok=True)
         if spec.mount_token:
+            token_place = PurePosixPath(spec.token_path)
             session = beside / "session"
             session.mkdir(mode=0o700, parents=True)
-            path = session / "token"
+            path = session / token_place.name
             path.touch(mode=0o600)
             path.write_text(token)
-            mounts[SESSION_FOLDER] = session
+            path.chmod(spec.token_mode)
+            mounts[str(token_place.parent)] = session
+        for number, use in enumerate(spec.secrets):
+            if use.folder is not None:
+                folder = beside / f"secret-{number}"
+                folder.mkdir(mode=0o700, parents=True)
+                for key, value in use.values.items():
+                    (folder / key).touch(mode=0o600)
+                    (folder / key).write_text(value)
+                mounts[use.folder] = folder
         return mounts
 
     def _environment(
@@ -282,6 +292,11 @@ class Runner:
             "HOME": str(folder),
             "LANG": "C.UTF-8",
             **given,
+            **{
+                use.variable: use.values[use.key or ""]
+                for use in spec.secrets
+                if use.variable is not None
+            },
             # What the image adds is searched too, but cannot hide what a local process needs.
             "PATH": self._joined(image, given.get("PATH"), Path(sys.executable).parent, _PATH),
             "PYTHONPATH": self._joined(image, given.get("PYTHONPATH"), SHIM),
@@ -302,7 +317,7 @@ class Runner:
             config.write_text(
                 f'[default]\nhost = "{self.host}"\nport = {self.port}\nprotocol = "http"\n'
                 f'account = "{settings.account}"\nauthenticator = "oauth"\n'
-                f'token_file_path = "{folder}-view/session/token"\n'
+                f'token_file_path = "{folder}-view/session/{PurePosixPath(spec.token_path).name}"\n'
             )
             env["SNOWFLAKE_HOME"] = str(folder)
         return env

@@ -50,6 +50,8 @@ _CONTAINER = {
     "mountSessionToken",
     "sessionTokenConfig",
 }
+_SECRET = {"snowflakeSecret", "secretKeyRef", "envVarName", "directoryPath"}
+_TOKEN = {"path", "permission", "mountConnectionConfig"}
 _METRIC_GROUPS = frozenset(
     {"system", "system_limits", "status", "network", "storage", "metric_resource_attributes"}
 )
@@ -57,6 +59,20 @@ _VARIABLE = re.compile(
     r"\{\{\s*([A-Za-z_]\w*)\s*(?:\|\s*default\(\s*(?:'([^']*)'|\"([^\"]*)\")\s*"
     r"(?:,\s*(true|false))?\s*\))?\s*\}\}"
 )
+
+
+@dataclass(frozen=True)
+class SecretUse:
+    """How a container gets a secret: as a variable, or as files in a folder."""
+
+    name: str
+    """As it is written: one to three parts."""
+    variable: str | None = None
+    key: str | None = None
+    """What of the secret the variable holds."""
+    folder: str | None = None
+    values: dict[str, str] = field(default_factory=dict, repr=False)
+    """By ``username``, ``password``, ``secret_string``; known once the job was accepted."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +90,9 @@ class ContainerSpec:
     connection_config: bool
     stages: tuple[tuple[str, str], ...] = ()
     """Mount path and stage directory of each stage volume."""
+    token_path: str = "/snowflake/session/token"  # noqa: S105  a place, no password
+    token_mode: int = 0o600
+    secrets: tuple["SecretUse", ...] = ()
     volumes: tuple[tuple[str, str], ...] = ()
     """Mount path and name of each volume that begins empty: local, memory, block."""
 
@@ -221,7 +240,11 @@ def _container(entry: Any) -> ContainerSpec:
     limits = _mapping("limits", resources.get("limits") or {})
     cpu = _request("cpu", requests, limits, _cores, Decimal("0.5"))
     memory = _request("memory", requests, limits, _gib, Decimal("0.5"))
-    token = container.get("sessionTokenConfig") or {}
+    token = _mapping("sessionTokenConfig", container.get("sessionTokenConfig") or {})
+    _refuse_unknown("sessionTokenConfig", token, _TOKEN)
+    mode = str(token.get("permission", "0600"))
+    if not re.fullmatch(r"0[0-7]{3}", mode):
+        raise invalid_spec(f"invalid 'permission' '{mode}'")
     return ContainerSpec(
         name=name,
         image=image,
@@ -235,7 +258,28 @@ def _container(entry: Any) -> ContainerSpec:
         memory_gib=memory,
         mount_token=container.get("mountSessionToken", True) is not False,
         connection_config=token.get("mountConnectionConfig") is True,
+        token_path=str(token.get("path") or ContainerSpec.token_path),
+        token_mode=int(mode, 8),
+        secrets=tuple(_secret(use) for use in _list("secrets", container.get("secrets", []))),
     )
+
+
+def _secret(entry: Any) -> SecretUse:
+    use = _mapping("secrets", entry)
+    _refuse_unknown("secrets", use, _SECRET)
+    named = use.get("snowflakeSecret")
+    if isinstance(named, dict):
+        if "objectReference" in named:
+            raise invalid_spec("'objectReference' of a secret is for native apps")
+        named = named.get("objectName")
+    variable, folder, key = (
+        use.get(name) for name in ("envVarName", "directoryPath", "secretKeyRef")
+    )
+    if not isinstance(named, str) or (variable is None) == (folder is None):
+        raise invalid_spec("a secret needs 'snowflakeSecret', and 'envVarName' or 'directoryPath'")
+    if variable is not None and key not in ("username", "password", "secret_string"):
+        raise invalid_spec(f"invalid 'secretKeyRef' '{key}'")
+    return SecretUse(named, variable, key, folder)
 
 
 def _request(

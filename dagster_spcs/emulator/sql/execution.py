@@ -4,6 +4,7 @@ fakesnow's own server does this too. Here a statement that fails does not take t
 with it, errors are an account's, and the rows are an Arrow table, for clients that want JSON too.
 """
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -184,6 +185,10 @@ class _Transaction:
                 session.changes = []
             if session.changes is not None:
                 session.changes.append((text, bindings))
+        if session.changes is None:
+            session.transaction_id = None
+        elif session.transaction_id is None:
+            session.transaction_id = str(time.time_ns())
         return outcome
 
     def _is_given_up(self) -> bool:

@@ -37,6 +37,8 @@ class Session:
     """The count of ``Faults.expired_sessions`` when its tokens were given out."""
     changes: list[tuple[str, Any]] | None = None
     """What the open transaction changed, statement by statement; None without a transaction."""
+    transaction_id: str | None = None
+    """Of the open transaction: its begin in nanoseconds, as an account numbers them."""
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     """A connection below runs one statement at a time."""
 

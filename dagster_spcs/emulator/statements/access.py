@@ -3,9 +3,18 @@
 Whoever holds the emulator's password may do everything (listed in the README among what differs).
 """
 
-from dagster_spcs.emulator.sql.answers import Result, does_not_exist
+from dagster_spcs.emulator.sql.answers import Column, Result, does_not_exist
 from dagster_spcs.emulator.sql.words import Words
+from dagster_spcs.emulator.statements.jobs import limit_clause
+from dagster_spcs.emulator.statements.patterns import like
 from dagster_spcs.emulator.statements.registry import Context, handles
+
+_ROLES = (
+    Column("created_on", "timestamp_ltz"),
+    *map(Column, ("name", "is_default", "is_current", "is_inherited")),
+    *(Column(name, "fixed") for name in ("assigned_to_users", "granted_to_roles", "granted_roles")),
+    *map(Column, ("owner", "comment")),
+)
 
 
 @handles("USE ROLE")
@@ -48,6 +57,20 @@ def drop_role(words: Words, context: Context) -> Result:
     context.account.roles.discard(name)
     context.account.store.remove("role", name)
     return Result.status(f"{name} successfully dropped.")
+
+
+@handles("SHOW ROLES")
+def show_roles(words: Words, context: Context) -> Result:
+    """``SHOW ROLES [LIKE …] [LIMIT …]``."""
+    pattern = like(words.string()) if words.take("LIKE") else None
+    limit, _ = limit_clause(words)
+    words.end()
+    rows = [
+        (None, name, "N", "Y" if name == context.session.role else "N", "Y", 0, 0, 0, "", "")
+        for name in sorted(context.account.roles)
+        if pattern is None or pattern.fullmatch(name)
+    ]
+    return Result(_ROLES, rows[:limit])
 
 
 @handles("GRANT", "REVOKE")

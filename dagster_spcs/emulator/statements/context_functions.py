@@ -16,6 +16,8 @@ CONTEXT_FUNCTIONS: dict[str, Callable[[Context], str | None]] = {
     "CURRENT_WAREHOUSE": lambda context: context.session.warehouse,
     "CURRENT_USER": lambda context: context.session.user,
     "CURRENT_SESSION": lambda context: str(context.session.id),
+    "CURRENT_TRANSACTION": lambda context: context.session.transaction_id,
+    "CURRENT_STATEMENT": lambda context: context.text,
     "CURRENT_CLIENT": lambda context: context.session.client,
     "CURRENT_IP_ADDRESS": lambda context: context.runner.host,
     "CURRENT_VERSION": lambda _: SERVER_VERSION,

@@ -74,7 +74,7 @@ async def submit(clauses: Clauses, context: Context) -> Result:
         raise does_not_exist("Schema", f"{name[0]}.{name[1]}")
     spec = parse(await _specification_text(clauses, context))
     mounted = [await _with_folders(each, context) for each in spec.containers]
-    spec = replace(spec, containers=tuple(mounted))
+    spec = replace(spec, containers=tuple(_with_secrets(each, context) for each in mounted))
     # From here to the start nothing waits: a name that is free stays free.
     if name in account.jobs:
         raise already_exists(name[2])
@@ -104,6 +104,19 @@ async def _with_folders(container: ContainerSpec, context: Context) -> Container
             stage, path = context.tables.stage(location[1:], context.session)
         found.append((mount, str(stage.inside(path))))
     return replace(container, stages=tuple(found))
+
+
+def _with_secrets(container: ContainerSpec, context: Context) -> ContainerSpec:
+    """Return the container with the values of its secrets; 2003 for one that is not there."""
+    found = []
+    for use in container.secrets:
+        name = context.session.resolve(Words(use.name).object_name(), "EXECUTE JOB SERVICE")
+        secret = context.account.secret(name)
+        values = {key.lower(): value for key, value in secret.values.items()}
+        if use.variable is not None and use.key not in values:
+            raise invalid_spec(f"secret '{use.name}' has no '{use.key}'")
+        found.append(replace(use, values=values))
+    return replace(container, secrets=tuple(found))
 
 
 async def _until_ended(job: Job, context: Context) -> Result:

@@ -127,6 +127,8 @@ async def remove(name: tuple[str, ...], context: Context) -> None:
         await drop(job, context)
     for named in [each for each in account.file_formats if each[: len(name)] == name]:
         account.drop_file_format(named)
+    for secret in [each for each in account.secrets if each[: len(name)] == name]:
+        account.drop_secret(secret)
     account.tasks.drop(*name)
     for repository in [each for each in account.repositories if each[: len(name)] == name]:
         account.drop_repository(repository)

@@ -162,7 +162,7 @@ def describe_pool(words: Words, context: Context) -> Result:
 
 @handles("ALTER COMPUTE POOL")
 async def alter_pool(words: Words, context: Context) -> Result:
-    """``ALTER COMPUTE POOL [IF EXISTS] <name> { SUSPEND | RESUME | STOP ALL | SET … }``."""
+    """``ALTER COMPUTE POOL [IF EXISTS] <name> { SUSPEND | RESUME | STOP ALL | SET | UNSET }``."""
     may_be_absent = words.take("IF", "EXISTS")
     name = words.identifier()
     if may_be_absent and name not in context.account.pools:
@@ -176,6 +176,8 @@ async def alter_pool(words: Words, context: Context) -> Result:
     elif words.take("STOP", "ALL"):
         for job in [job for job in context.account.jobs.values() if job.compute_pool == name]:
             await drop(job, context)
+    elif words.take("UNSET"):
+        _unset(words, pool)
     else:
         words.expect("SET")
         options = read_options(words)
@@ -190,6 +192,20 @@ async def alter_pool(words: Words, context: Context) -> Result:
     pool.updated = context.account.now()
     context.account.save_pool(pool)
     return Result.status("Statement executed successfully.")
+
+
+def _unset(words: Words, pool: ComputePool) -> None:
+    while words.here.kind is not Kind.END:
+        match words.word():
+            case "COMMENT":
+                pool.comment = None
+            case "AUTO_SUSPEND_SECS":
+                pool.auto_suspend_secs = 3600
+            case "AUTO_RESUME":
+                pool.auto_resume = True
+            case option:
+                raise compilation_error(f"invalid property '{option}'", number=1420)
+        words.take(",")
 
 
 @handles("DROP COMPUTE POOL")

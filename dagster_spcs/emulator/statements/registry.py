@@ -32,6 +32,8 @@ class Context:
     faults: Faults
     bindings: Bindings = field(default_factory=dict)
     """The statement's binds with their types; the words have their values."""
+    text: str = ""
+    """The whole statement."""
     moments: dict[str, datetime] = field(default_factory=dict)
     """Time expressions of the statement that were computed already: each has one value in it."""
 

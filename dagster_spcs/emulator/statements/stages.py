@@ -159,6 +159,24 @@ async def copy_files(words: Words, context: Context) -> Result:
     return await run_in_threadpool(_copied, files, path, target, folder)
 
 
+@handles("DESCRIBE STAGE", "DESC STAGE")
+def describe_stage(words: Words, context: Context) -> Result:
+    """``DESCRIBE STAGE <name>``: as far as an internal stage has properties here."""
+    name = context.session.resolve(words.object_name(), "DESCRIBE")
+    words.end()
+    if name not in [each[:3] for each in context.tables.named_stages()]:
+        raise does_not_exist("Stage", ".".join(name))
+    columns = ("parent_property", "property", "property_type", "property_value", "property_default")
+    rows = [
+        ("STAGE_FILE_FORMAT", "TYPE", "String", "CSV", "CSV"),
+        ("STAGE_COPY_OPTIONS", "ON_ERROR", "String", "ABORT_STATEMENT", "ABORT_STATEMENT"),
+        ("STAGE_COPY_OPTIONS", "PURGE", "Boolean", "false", "false"),
+        ("STAGE_LOCATION", "URL", "String", "", ""),
+        ("DIRECTORY", "ENABLE", "Boolean", "false", "false"),
+    ]
+    return Result(tuple(map(Column, columns)), rows)
+
+
 @handles("DROP STAGE")
 def drop_stage(words: Words, context: Context) -> Result:
     """``DROP STAGE [IF EXISTS] <name>``."""

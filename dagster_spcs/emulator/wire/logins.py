@@ -1,6 +1,7 @@
 """Who may log in, and the session they get: by password, by key pair, by a container's token."""
 
 import hmac
+import time
 from typing import Any
 
 import jwt
@@ -12,6 +13,10 @@ from dagster_spcs.emulator.sql.sessions import SERVER_VERSION, Session
 from dagster_spcs.emulator.sql.tables import Tables
 from dagster_spcs.emulator.wire.requests import Refused
 
+_WITHOUT_TIMES: Any = {"verify_exp": False, "verify_iat": False, "verify_nbf": False}
+_LATEST_SECONDS = 1e11
+"""A time above this is in milliseconds: in seconds it would be after the year 5000."""
+_LEEWAY_SECONDS = 60.0
 _OWNER = "ACCOUNTADMIN"
 _READS_JSON = ("JavaScript",)
 """Clients by the name they log in with, that are sent rows as JSON."""
@@ -100,14 +105,26 @@ class Logins:
             return False
         for key in self._account.public_keys.values():
             try:
-                claims = jwt.decode(token, key, algorithms=["RS256"], leeway=60)
+                # Times are looked at below: the Node.js driver gives them in milliseconds.
+                claims = jwt.decode(token, key, algorithms=["RS256"], options=_WITHOUT_TIMES)
             except jwt.InvalidTokenError:
                 continue
-            return self._is_user(str(claims.get("sub", "")).rpartition(".")[2])
+            is_own = self._is_user(str(claims.get("sub", "")).rpartition(".")[2])
+            return is_own and _is_valid_now(claims)
         return False
 
     def _is_user(self, name: str) -> bool:
         return name.upper() == self._account.settings.user.upper()
+
+
+def _is_valid_now(claims: dict[str, Any]) -> bool:
+    try:
+        begins, ends = (float(claims[name]) for name in ("iat", "exp"))
+    except (KeyError, TypeError, ValueError):
+        return False
+    scale = 1000 if ends > _LATEST_SECONDS else 1
+    now = time.time()
+    return begins / scale - _LEEWAY_SECONDS <= now <= ends / scale + _LEEWAY_SECONDS
 
 
 def login_data(session: Session) -> dict[str, Any]:

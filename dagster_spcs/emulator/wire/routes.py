@@ -32,7 +32,7 @@ from dagster_spcs.emulator.wire.connections import Connections
 from dagster_spcs.emulator.wire.logins import Logins, login_data
 from dagster_spcs.emulator.wire.requests import Refused, body_of, token_of
 from dagster_spcs.emulator.wire.rest.app import RestApi
-from dagster_spcs.emulator.wire.statement_log import SentStatement
+from dagster_spcs.emulator.wire.statement_log import SentStatement, without_secrets
 from dagster_spcs.emulator.wire.statements import StatementRequest, Statements
 from dagster_spcs.emulator.wire.transfers import Transfers
 
@@ -169,7 +169,8 @@ class Wire:
         if query is None:
             query_id = str(uuid.uuid4())
             text = str(body.get("sqlText") or "")
-            sent = SentStatement(query_id, session.user, text, self._account.now())
+            now = self._account.now()
+            sent = SentStatement(query_id, session.user, without_secrets(text), now)
             self.statements.append(sent)
             struck = self._faults.strike(text)
             _break_if(struck, "lose request")

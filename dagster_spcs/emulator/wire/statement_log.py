@@ -9,6 +9,17 @@ _ROWS_CHANGED = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE", "COPY"})
 _QUERIES = frozenset({"SELECT", "WITH"})
 
 
+_HOLDS_SECRETS = (["CREATE", "SECRET"], ["ALTER", "SECRET"], ["CREATE", "OR", "REPLACE", "SECRET"])
+
+
+def without_secrets(text: str) -> str:
+    """Return what of a statement may be kept: of one about a secret, how it begins."""
+    leading = leading_words(text, 4)
+    if any(leading[: len(words)] == words for words in _HOLDS_SECRETS):
+        return f"{' '.join(leading)} …"
+    return text
+
+
 @dataclass(frozen=True)
 class SentStatement:
     """A statement some client sent."""

@@ -192,6 +192,7 @@ class Statements:
             query_id,
             self._faults,
             bindings,
+            text,
         )
         rows = GivenRows()
         result = await dispatch.answer(
