@@ -5,7 +5,7 @@ INSTALLED := .venv/.installed
 CONNECTOR_5 := .venv-connector-5
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test test-connector-5 benchmark lint check fix clean
+.PHONY: help demo dev test test-connector-5 clients clients-quick benchmark lint check fix clean
 
 help: ## List the tasks
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -39,6 +39,13 @@ $(CONNECTOR_5)/.installed: pyproject.toml constraints.txt
 	$(CONNECTOR_5)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[emulator,example,dev]'
 	$(CONNECTOR_5)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps 'snowflake-connector-python==5.2.0'
 	touch $@
+
+clients: $(INSTALLED) ## Real clients against the emulator, each in an environment of its own
+	$(BIN)/nox --no-error-on-missing-interpreters
+	$(BIN)/python -m tests.clients.table
+
+clients-quick: $(INSTALLED)
+	$(BIN)/nox -t quick
 
 benchmark: $(INSTALLED) ## Measure what is promised in numbers (ARGS="tick --quick")
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -141,6 +141,25 @@ class Account:
                 place, datetime.fromisoformat(body["created"]), body["owner"], body["comment"]
             )
         self.roles.update(body["name"] for body in self.store.all("role"))
+        self._load_named()
+        for job in sorted(map(Job.from_json, self.store.all("job")), key=lambda each: each.id):
+            self._last_id = job.id
+            if job.deleted:
+                self.dropped.append(job)
+                continue
+            self.jobs[job.name] = job
+            if not job.status.is_final:
+                for instance in job.instances:
+                    if instance.status in ("PENDING", "READY", "TERMINATING"):
+                        instance.status = "FAILED"
+                        for container in instance.containers:
+                            if container.status in ("PENDING", "READY"):
+                                container.status = "FAILED"
+                                container.message = "Encountered fatal error"
+                self.finish(job, JobStatus.INTERNAL_ERROR, "Job has encountered an error")
+
+    def _load_named(self) -> None:
+        """Read what has a name and needs no more than to be there."""
         for body in self.store.all("file format"):
             database, schema, name = body.pop("name")
             created = datetime.fromisoformat(body.pop("created"))
@@ -157,21 +176,6 @@ class Account:
         self.public_keys.update(
             {body["name"]: body["key"] for body in self.store.all("public key")}
         )
-        for job in sorted(map(Job.from_json, self.store.all("job")), key=lambda each: each.id):
-            self._last_id = job.id
-            if job.deleted:
-                self.dropped.append(job)
-                continue
-            self.jobs[job.name] = job
-            if not job.status.is_final:
-                for instance in job.instances:
-                    if instance.status in ("PENDING", "READY", "TERMINATING"):
-                        instance.status = "FAILED"
-                        for container in instance.containers:
-                            if container.status in ("PENDING", "READY"):
-                                container.status = "FAILED"
-                                container.message = "Encountered fatal error"
-                self.finish(job, JobStatus.INTERNAL_ERROR, "Job has encountered an error")
 
     def next_id(self) -> int:
         """Return a new job id."""

@@ -240,11 +240,7 @@ def _container(entry: Any) -> ContainerSpec:
     limits = _mapping("limits", resources.get("limits") or {})
     cpu = _request("cpu", requests, limits, _cores, Decimal("0.5"))
     memory = _request("memory", requests, limits, _gib, Decimal("0.5"))
-    token = _mapping("sessionTokenConfig", container.get("sessionTokenConfig") or {})
-    _refuse_unknown("sessionTokenConfig", token, _TOKEN)
-    mode = str(token.get("permission", "0600"))
-    if not re.fullmatch(r"0[0-7]{3}", mode):
-        raise invalid_spec(f"invalid 'permission' '{mode}'")
+    token = _token(container)
     return ContainerSpec(
         name=name,
         image=image,
@@ -259,9 +255,18 @@ def _container(entry: Any) -> ContainerSpec:
         mount_token=container.get("mountSessionToken", True) is not False,
         connection_config=token.get("mountConnectionConfig") is True,
         token_path=str(token.get("path") or ContainerSpec.token_path),
-        token_mode=int(mode, 8),
+        token_mode=int(str(token.get("permission", "0600")), 8),
         secrets=tuple(_secret(use) for use in _list("secrets", container.get("secrets", []))),
     )
+
+
+def _token(container: dict[str, Any]) -> dict[str, Any]:
+    token = _mapping("sessionTokenConfig", container.get("sessionTokenConfig") or {})
+    _refuse_unknown("sessionTokenConfig", token, _TOKEN)
+    mode = str(token.get("permission", "0600"))
+    if not re.fullmatch(r"0[0-7]{3}", mode):
+        raise invalid_spec(f"invalid 'permission' '{mode}'")
+    return token
 
 
 def _secret(entry: Any) -> SecretUse:

@@ -65,6 +65,9 @@ def _of_duckdb(error: duckdb.Error, text: str) -> SqlError | None:
             return does_not_exist("Object", name.upper(), sqlstate="42S02")
         case "COLUMN_NOT_FOUND":
             return _invalid_identifier(name, text)
+    if isinstance(error, duckdb.ConstraintException):
+        # Keys are not enforced; what is left are columns that take no NULL.
+        return SqlError(100072, "22000", f"NULL result in a non-nullable column. {message}")
     for kind_of_error, number, sqlstate in _BY_CLASS:
         if isinstance(error, kind_of_error):
             return compilation_error(message, number=number, sqlstate=sqlstate)
@@ -79,7 +82,6 @@ _BY_CLASS: tuple[tuple[type[duckdb.Error], int, str], ...] = (
     (duckdb.BinderException, 904, "42000"),
     (duckdb.ConversionException, 100038, "22018"),
     (duckdb.OutOfRangeException, 100039, "22003"),
-    (duckdb.ConstraintException, 100072, "22000"),
     (duckdb.InvalidInputException, 100069, "22P02"),
 )
 

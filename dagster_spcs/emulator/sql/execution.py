@@ -176,6 +176,12 @@ class _Transaction:
             if session.changes is not None and self._is_given_up():
                 self._begin_again(session.changes)
             raise
+        self._note(statement, text, bindings)
+        return outcome
+
+    def _note(self, statement: Expr, text: str, bindings: Bindings) -> None:
+        """Keep in mind what a statement has done to the transaction."""
+        session = self._session
         if isinstance(statement, exp.Commit | exp.Rollback):
             session.changes = None
         elif isinstance(statement, exp.Transaction):
@@ -189,7 +195,6 @@ class _Transaction:
             session.transaction_id = None
         elif session.transaction_id is None:
             session.transaction_id = str(time.time_ns())
-        return outcome
 
     def _is_given_up(self) -> bool:
         try:

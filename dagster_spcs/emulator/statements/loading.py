@@ -281,16 +281,7 @@ class _Loading:
 
     def _matched(self, staged: StagedRows, target: list[tuple[str, str]]) -> "_Query":
         """Return a query of those columns of the table that the file has too."""
-        if self._copy.format.type == "JSON":
-            keys = self._duck.execute(
-                f'SELECT DISTINCT unnest(json_keys("$1")) FROM {staged.reference}'
-            ).fetchall()
-            sources = {key: f'"$1":{quoted([key])}' for (key,) in keys}
-        elif self._copy.format.type == "CSV":
-            columns = staged.columns(self._duck)
-            sources = {name: f'"${place}"' for place, name in enumerate(columns, 1)}
-        else:
-            sources = {name: quoted([name]) for name in staged.columns(self._duck)}
+        sources = self._sources(staged)
         if self._copy.by_name == "CASE_INSENSITIVE":
             sources = {name.upper(): source for name, source in sources.items()}
             found = [(name, sources[name.upper()]) for name, _ in target if name.upper() in sources]
@@ -304,6 +295,18 @@ class _Loading:
             for name, source in found
         )
         return _Query(f"SELECT {values} FROM {staged.reference}", [name for name, _ in found])
+
+    def _sources(self, staged: StagedRows) -> dict[str, str]:
+        """Return what a file's columns are called, and how a query reads each."""
+        if self._copy.format.type == "JSON":
+            keys = self._duck.execute(
+                f'SELECT DISTINCT unnest(json_keys("$1")) FROM {staged.reference}'
+            ).fetchall()
+            return {key: f'"$1":{quoted([key])}' for (key,) in keys}
+        if self._copy.format.type == "CSV":
+            columns = staged.columns(self._duck)
+            return {name: f'"${place}"' for place, name in enumerate(columns, 1)}
+        return {name: quoted([name]) for name in staged.columns(self._duck)}
 
     def _target(self) -> list[tuple[str, str]]:
         """Return name and type of the columns that are loaded into."""

@@ -108,26 +108,7 @@ async def infer_schema(words: Words, context: Context) -> Result:
 
     The columns of all files together, in the order in which files and columns come.
     """
-    location, format_name, wanted = None, None, None
-    folds_case = False
-    while not words.take(")"):
-        words.take(",")
-        if words.take("LOCATION", "=>"):
-            location = words.stage()
-        elif words.take("FILE_FORMAT", "=>"):
-            format_name = named(words)
-        elif words.take("FILES", "=>"):
-            wanted = words.listed(words.string) if words.at("(") else [words.string()]
-        elif words.take("IGNORE_CASE", "=>"):
-            folds_case = words.boolean()
-        elif words.take("KIND", "=>"):
-            words.string()
-        elif words.take("MAX_FILE_COUNT", "=>") or words.take("MAX_RECORDS_PER_FILE", "=>"):
-            words.number()
-        else:
-            raise words.unexpected()
-    if location is None or format_name is None:
-        raise compilation_error("INFER_SCHEMA needs LOCATION and FILE_FORMAT")
+    location, format_name, wanted, folds_case = _inferring(words)
     stage, files = await files_at(location, context)
     if wanted is not None:
         files = [file for file in files if any(file.name.endswith(name) for name in wanted)]
@@ -137,6 +118,35 @@ async def infer_schema(words: Words, context: Context) -> Result:
     async with context.session.lock:
         rows = await run_in_threadpool(_inferred, stage, files, format_, context, folds_case)
     return Result(_INFERRED, rows)
+
+
+def _inferring(words: Words) -> tuple[str, tuple[str, ...], list[str] | None, bool]:
+    """Read the arguments: location, file format, files, and whether names are folded."""
+    location, format_name, wanted = None, None, None
+    folds_case = False
+    while not words.take(")"):
+        words.take(",")
+        match words.word():
+            case "LOCATION":
+                words.expect("=>")
+                location = words.stage()
+            case "FILE_FORMAT":
+                words.expect("=>")
+                format_name = named(words)
+            case "FILES":
+                words.expect("=>")
+                wanted = words.listed(words.string) if words.at("(") else [words.string()]
+            case "IGNORE_CASE":
+                words.expect("=>")
+                folds_case = words.boolean()
+            case "KIND" | "MAX_FILE_COUNT" | "MAX_RECORDS_PER_FILE":
+                words.expect("=>")
+                words.step()  # all files are read whole
+            case argument:
+                raise compilation_error(f"unknown argument {argument} of INFER_SCHEMA")
+    if location is None or format_name is None:
+        raise compilation_error("INFER_SCHEMA needs LOCATION and FILE_FORMAT")
+    return location, format_name, wanted, folds_case
 
 
 def _inferred(

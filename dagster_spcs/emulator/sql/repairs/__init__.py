@@ -9,6 +9,7 @@ Read ``null_timestamps`` first.
 
 from dagster_spcs.emulator.sql.repairs import (
     binary_literals,
+    mixed_arrays,
     names_of_columns,
     native_merge,
     null_timestamps,
@@ -22,6 +23,7 @@ from dagster_spcs.emulator.sql.repairs import (
 
 __all__ = [
     "binary_literals",
+    "mixed_arrays",
     "names_of_columns",
     "native_merge",
     "null_timestamps",

@@ -231,29 +231,40 @@ def _changed(
         return "", None, _nothing, {}
     name = full_name(table, cursor._conn)
     kind = str(expression.args.get("kind") or "TABLE")
-    columns = {
+    columns = _commented_columns(actions)
+    if columns:
+        return kind, name, _nothing, columns
+    change = _commented_table(actions) or _added_keys(actions, cursor) or _dropped_keys(actions)
+    if change is None:
+        return "", None, _nothing, {}
+    return kind, name, change, {}
+
+
+def _commented_columns(actions: list[Expr]) -> dict[str, str]:
+    return {
         stored(action.this) or "": str(action.args["comment"].name)
         for action in actions
         if isinstance(action, exp.AlterColumn) and action.args.get("comment") is not None
     }
-    if columns:
-        return kind, name, _nothing, columns
+
+
+def _commented_table(actions: list[Expr]) -> Change | None:
     comments = [each for action in actions for each in action.find_all(exp.SchemaCommentProperty)]
-    if comments:
-        return kind, name, lambda note: setattr(note, "comment", str(comments[0].this.name)), {}
+    if not comments:
+        return None
+    return lambda note: setattr(note, "comment", str(comments[0].this.name))
+
+
+def _added_keys(actions: list[Expr], cursor: FakeSnowflakeCursor) -> Change | None:
     added = [_table_key(part, cursor) for action in actions for part in _added(action)]
     keys = [key for key in added if key is not None]
-    if keys:
-        return kind, name, lambda note: note.keys.extend(keys), {}
-    gone = {
-        stored(each.this)
-        for action in actions
-        if _drops_key(action)
-        for each in action.args["tables"]
-    }
-    if gone:
-        return kind, name, lambda note: _without(note, gone), {}
-    return "", None, _nothing, {}
+    return (lambda note: note.keys.extend(keys)) if keys else None
+
+
+def _dropped_keys(actions: list[Expr]) -> Change | None:
+    dropped = [action for action in actions if _drops_key(action)]
+    gone = {stored(each.this) for action in dropped for each in action.args["tables"]}
+    return (lambda note: _without(note, gone)) if gone else None
 
 
 def _added(action: Expr) -> list[Expr]:

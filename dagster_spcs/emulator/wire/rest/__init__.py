@@ -13,6 +13,7 @@ from dagster_spcs.emulator.wire.rest import (
     image_repositories,
     services,
     stages,
+    tables,
     warehouses,
 )
 
@@ -22,5 +23,6 @@ __all__ = [
     "image_repositories",
     "services",
     "stages",
+    "tables",
     "warehouses",
 ]

@@ -3,9 +3,12 @@
 The instances of a job find each other and share named actors through files. Tasks and actors run
 in the process that calls them, one after the other. Real Ray wants ports of its own for each node,
 and all instances here have one address.
+
+Not here: scheduling, resources and objects of other processes.
+Read ``cluster`` first, then ``remote``.
 """
 
-from .cluster import (
+from ray.cluster import (
     available_resources,
     cluster_resources,
     get_runtime_context,
@@ -14,7 +17,7 @@ from .cluster import (
     nodes,
     shutdown,
 )
-from .remote import ObjectRef, get, get_actor, kill, put, remote, wait
+from ray.remote import ObjectRef, get, get_actor, kill, put, remote, wait
 
 __all__ = [
     "ObjectRef",

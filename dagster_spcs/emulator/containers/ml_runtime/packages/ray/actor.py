@@ -1,5 +1,5 @@
 """Where Ray has the class of handles."""
 
-from .remote import ActorHandle
+from ray.remote import ActorHandle
 
 __all__ = ["ActorHandle"]

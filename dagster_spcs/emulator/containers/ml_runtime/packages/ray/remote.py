@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import cloudpickle  # type: ignore[import-untyped]
+import cloudpickle
 
-from .cluster import Cluster
+from ray.cluster import Cluster
 
 
 class ObjectRef:
@@ -64,7 +64,8 @@ def kill(actor: "ActorHandle", **_: Any) -> None:
 
 
 def _path(name: str) -> Path:
-    return Cluster.of_job().folder / f"actor-{name}.pickle"
+    folder: Path = Cluster.of_job().folder
+    return folder / f"actor-{name}.pickle"
 
 
 def _called(

@@ -1,0 +1,2 @@
+{{ config(materialized='table', post_hook="insert into {{ this }} values (2)") }}
+select 1 as id
