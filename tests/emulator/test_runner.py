@@ -1,5 +1,6 @@
 """The life of a job, with real processes."""
 
+import uuid
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -12,10 +13,10 @@ from tests.support.emulators import (
     build_context,
     container,
     execute_job,
-    is_gone,
     new_emulator,
     new_name,
     open_lab,
+    processes_with,
     spec_of,
     until,
 )
@@ -171,21 +172,24 @@ def test_stopping_the_emulator_stops_its_containers(tmp_path: Path) -> None:
     """No container outlives the emulator."""
     with new_emulator(tmp_path) as emulator, open_lab(emulator) as connection:
         lab = Lab(connection)
-        name = lab.submit(f"echo $$; trap '' TERM; {LOOP}")
+        mark = f"mark-{uuid.uuid4()}"
+        name = lab.submit(f": {mark}; echo up; trap '' TERM; {LOOP}")
         lab.wait(name, "RUNNING")
-        pid = int(until(lambda: lab.log(name)[0]))
-        assert not is_gone(pid)
-    until(lambda: is_gone(pid))
+        until(lambda: lab.log(name) == ["up"])
+        assert processes_with(mark)
+    until(lambda: not processes_with(mark))
 
 
 def test_dropping_a_python_job(lab: Lab) -> None:
     """A job dropped at work ends DELETED and leaves no process."""
     name = new_name()
-    program = "import os, time; print(os.getpid(), flush=True); time.sleep(600)"
+    mark = f"mark-{uuid.uuid4()}"
+    program = f"import time; print('up', flush=True); time.sleep(600)  # {mark}"
     lab.rows(execute_job(spec_of(container(program, image=PYTHON)), name))
     lab.wait(name, "RUNNING")
-    pid = int(until(lambda: lab.log(name)[0]))
+    until(lambda: lab.log(name) == ["up"])
+    assert processes_with(mark)
     lab.rows(f"DROP SERVICE {name}")
-    until(lambda: is_gone(pid))
+    until(lambda: not processes_with(mark))
     (row,) = lab.history(name)
     assert (row["STATUS"], row["DELETED_TIME"] is not None) == ("DELETED", True)

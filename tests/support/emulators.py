@@ -1,5 +1,6 @@
 """Builders for tests that run containers: tiny images, specifications, jobs, and waiting."""
 
+import contextlib
 import itertools
 import json
 import os
@@ -180,6 +181,16 @@ def is_gone(pid: int) -> bool:
         return True
     except FileNotFoundError:
         return Path("/proc/self").exists()
+
+
+def processes_with(mark: str) -> list[int]:
+    """Return the processes whose command line holds a mark, but this one."""
+    found = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # it has just ended
+            if mark.encode() in file.read_bytes() and int(file.parent.name) != os.getpid():
+                found.append(int(file.parent.name))
+    return found
 
 
 def until(look: Callable[[], Seen | None], what: str = "the awaited state") -> Seen:

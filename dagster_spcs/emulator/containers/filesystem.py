@@ -1,11 +1,12 @@
 """What a container sees of the file system: the image over this machine, the token, the volumes.
 
-Where the kernel grants a mount namespace, everything stands where image and specification say, for
-any program. Where it does not, the container sees this machine, and Python is led to the token and
-the volumes (``container_shim``).
+Where the kernel grants namespaces for mounts and processes, everything stands where image and
+specification say, for any program. Where it does not, the container sees this machine, and Python is
+led to the token and the volumes (``container_shim``).
 """
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -53,6 +54,7 @@ class FileSystem:
         plan = {
             "root": str(root),
             "report": report,
+            "parent": os.getpid(),
             "workdir": str(self.image.workdir),
             "overlays": self._overlays(),
             "binds": self._binds(),

@@ -26,7 +26,13 @@ def usage_of(group: int) -> Usage | None:
     for file in _PROCESSES.glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):  # it has just ended
             fields = file.read_text().rpartition(")")[2].split()
-            if int(fields[_GROUP]) == group:
+            if int(fields[_GROUP]) == group and not _is_ours(file.parent):
                 ticks += int(fields[_USER]) + int(fields[_SYSTEM])
                 pages += int(fields[_RESIDENT])
     return Usage(ticks / os.sysconf("SC_CLK_TCK"), pages * os.sysconf("SC_PAGE_SIZE"))
+
+
+def _is_ours(process: Path) -> bool:
+    """Whether a process is one of those that watch over the container (``launcher``)."""
+    words = (process / "cmdline").read_bytes().split(b"\0")
+    return any(word.endswith(b"/launcher.py") for word in words[:4])

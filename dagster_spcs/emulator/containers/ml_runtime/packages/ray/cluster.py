@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import signal
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,8 +43,6 @@ class Cluster:
             "NodeManagerAddress": address,
             "Resources": {**own, **resources},
             "head": is_head,
-            # The container's main process leads a session of its own.
-            "main": os.getsid(0),
         }
         with self.locked():
             (self.folder / f"node-{node['NodeID']}.json").write_text(json.dumps(node))
@@ -52,7 +51,7 @@ class Cluster:
         """Return the nodes as Ray tells them; ConnectionError without a head at work."""
         found = [json.loads(path.read_text()) for path in sorted(self.folder.glob("node-*.json"))]
         for node in found:
-            node["Alive"] = _is_at_work(node["main"])
+            node["Alive"] = _is_held(self.folder / f"{node['NodeID']}.alive")
         if not any(node["head"] and node["Alive"] for node in found):
             raise ConnectionError("Could not find any running Ray instance.")
         return found
@@ -103,11 +102,28 @@ def get_runtime_context() -> SimpleNamespace:
     return SimpleNamespace(get_node_id=node_id, get_job_id=lambda: "01000000")
 
 
-def _is_at_work(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
+def stay_for_the_container() -> None:
+    """Hold a lock from a process of its own, for as long as the container is at work.
+
+    Instances do not see each other's processes; a lock they see.
+    """
+    cluster = Cluster.of_job()
+    with cluster.locked():
+        held = (cluster.folder / f"{node_id()}.alive").open("a")
+        fcntl.flock(held, fcntl.LOCK_EX)
+    if os.fork() == 0:
+        os.setsid()
+        for number in (0, 1, 2):
+            os.close(number)
+        signal.pause()
+
+
+def _is_held(path: Path) -> bool:
+    if not path.exists():
         return False
-    except PermissionError:
-        return True
-    return True
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
