@@ -5,6 +5,8 @@ import json
 import pytest
 from snowflake.connector.errors import ProgrammingError
 
+from dagster_spcs.emulator import Emulator
+from dagster_spcs.emulator.statements import logs
 from tests.support.emulators import Lab, container, spec_of, until
 
 MIB = 1 << 20
@@ -160,3 +162,39 @@ def test_what_is_not_emulated_is_named(lab: Lab, statement: str) -> None:
     with pytest.raises(ProgrammingError, match=r"Unsupported feature '.*(EXPLODE|NO)") as caught:
         lab.rows(statement.format(n=name))
     assert caught.value.errno == 2
+
+
+def test_a_large_log_is_read_alike(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it is, or handed over: the same rows in the same order."""
+    script = "for n in 1 2 3; do echo \"$n\"; echo 'é \\ \"x\"' >&2; done; printf 'a\\rb\\n'"
+    name = lab.run(script)
+    query = f"SELECT * FROM TABLE({name}!SPCS_GET_LOGS()) ORDER BY TIMESTAMP"
+
+    def read() -> list[dict[str, object]]:
+        rows = lab.rows(query)
+        return [{**row, "RECORD_ATTRIBUTES": json.loads(row["RECORD_ATTRIBUTES"])} for row in rows]
+
+    small = read()
+    monkeypatch.setattr(logs, "_LARGE", 0)
+    assert read() == small
+    assert sorted(str(row["LOG"]) for row in small) == ["1", "2", "3", "a\rb", *['é \\ "x"'] * 3]
+
+
+@pytest.mark.parametrize("large", [0, 1 << 40], ids=["where-it-is", "handed-over"])
+def test_a_damaged_line_costs_no_other(
+    account: Emulator, lab: Lab, monkeypatch: pytest.MonkeyPatch, large: int
+) -> None:
+    """Whatever stands in the file, the lines around it are told."""
+    name = lab.run("echo first; echo last")
+    known = account._account
+    assert known is not None
+    job = next(job for job in known.jobs.values() if job.short_name == name)
+    path = job.log_path(known.log_folder, 0, "main")
+    first, last = path.read_bytes().splitlines(keepends=True)
+    damage = b'\x00\xff nonsense\n12 stdout\n\n99999999999999999999999 stdout "x"\n1 stdout {\n'
+    path.write_bytes(first + damage + last)
+    monkeypatch.setattr(logs, "_LARGE", large)
+    rows = lab.rows(f"SELECT LOG FROM TABLE({name}!SPCS_GET_LOGS()) ORDER BY TIMESTAMP")
+    assert [row["LOG"] for row in rows] == ["first", "last"]
+    assert lab.log(name)[0] == "first"
+    assert lab.log(name)[-1] == "last"

@@ -108,7 +108,7 @@ def test_comments_and_space_are_skipped(text: str) -> None:
         pytest.param("12 1.5", [Kind.NUMBER, Kind.NUMBER], id="numbers"),
         pytest.param("? :1 %(a)s", [Kind.BIND, Kind.BIND, Kind.BIND], id="binds"),
         pytest.param("=> :: !", [Kind.SIGN, Kind.SIGN, Kind.SIGN], id="signs"),
-        pytest.param("'open", [Kind.SIGN, Kind.WORD], id="open-string"),
+        pytest.param("'open", [Kind.SIGN], id="open-string"),
     ],
 )
 def test_kinds(text: str, kinds: list[Kind]) -> None:

@@ -1,8 +1,8 @@
 """What a container sees of the file system: the image over this machine, the token, the volumes.
 
 Where the kernel grants namespaces for mounts and processes, everything stands where image and
-specification say, for any program. Where it does not, the container sees this machine, and Python is
-led to the token and the volumes (``container_shim``).
+specification say, for any program. Where it does not, the container sees this machine, and Python
+is led to the token and the volumes (``container_shim``).
 """
 
 import json

@@ -76,14 +76,18 @@ class ContainerLog:
             with self._path.open("rb") as file:
                 for line in file:
                     if line.endswith(b"\n"):  # else it is being written, or a crash cut it
-                        yield _parse(line)
+                        record = _parsed(line)
+                        if record is not None:
+                            yield record
 
     def tail(self, max_bytes: int, max_lines: int | None = None) -> list[LogRecord]:
         """The last lines whose texts fit in ``max_bytes``, oldest first; reads from the end."""
         found: list[LogRecord] = []
         budget = max_bytes
         for line in self._backwards():
-            record = _parse(line)
+            record = _parsed(line)
+            if record is None:
+                continue
             budget -= len(record.text.encode()) + 1
             if budget < 0 or (max_lines is not None and len(found) >= max_lines):
                 break
@@ -129,6 +133,10 @@ def _pieces(line: bytes) -> Iterator[str]:
         yield text[start : start + step]
 
 
-def _parse(line: bytes) -> LogRecord:
-    stamp, stream, text = line.decode().split(" ", 2)
-    return LogRecord(int(stamp), stream, json.loads(text))
+def _parsed(line: bytes) -> LogRecord | None:
+    """Return a record; None for a line that is damaged, which costs no other one."""
+    try:
+        stamp, stream, text = line.decode().split(" ", 2)
+        return LogRecord(int(stamp), stream, str(json.loads(text)))
+    except ValueError:
+        return None

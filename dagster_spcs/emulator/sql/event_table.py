@@ -14,6 +14,9 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from dagster_spcs.emulator.sql.file_formats import quoted_text
+from dagster_spcs.emulator.sql.log_rows import LINES
+
 NAMES = (("SNOWFLAKE", "TELEMETRY", "EVENTS"), ("SNOWFLAKE", "TELEMETRY", "EVENTS_VIEW"))
 """The table that an account has from the beginning, and the view of it."""
 COLUMNS = (
@@ -40,9 +43,8 @@ _JSON_COLUMNS = ", ".join(
 )
 _MOMENTS = ("TIMESTAMP", "START_TIMESTAMP", "OBSERVED_TIMESTAMP")
 
-# A line of a log file is: nanoseconds, stream, JSON string. What a container prints as a JSON
-# object with "body" is taken apart into the columns. Of plain lines, those of the standard error
-# stream are errors (chosen).
+# What a container prints as a JSON object with "body" is taken apart into the columns. Of plain
+# lines, those of the standard error stream are errors (chosen).
 _LOG_LINES = """
 SELECT
     make_timestamp(time // 1000) AS "TIMESTAMP",
@@ -64,15 +66,8 @@ FROM (
     SELECT *, CASE WHEN json_exists(TRY_CAST(text ->> '$' AS JSON), '$.body')
         THEN TRY_CAST(text ->> '$' AS JSON) END AS record
     FROM (
-        SELECT source.attributes, source.level,
-            TRY_CAST(split_part(line, ' ', 1) AS BIGINT) AS time,
-            split_part(line, ' ', 2) AS stream,
-            substr(line, length(split_part(line, ' ', 1)) + length(split_part(line, ' ', 2)) + 3)
-                AS text
-        FROM read_csv({files}, columns = {{'line': 'VARCHAR'}}, delim = '\x01', quote = '',
-            escape = '', header = false, auto_detect = false, ignore_errors = true,
-            strict_mode = false, new_line = '\\n', filename = 'file') AS lines
-        JOIN SPCS_EVENT_SOURCES AS source ON source.file = lines.file
+        SELECT lines.*, source.attributes, source.level
+        FROM ({lines}) AS lines JOIN SPCS_EVENT_SOURCES AS source ON source.file = lines.file
     )
     WHERE time IS NOT NULL AND json_valid(text)
         AND (level = 'INFO' OR level = 'ERROR' AND stream = 'stderr')
@@ -125,9 +120,11 @@ class EventTable:
         logs = [log for log in self.logs if log.level != "NONE" and log.path.exists()]
         if logs:
             connection.register("SPCS_EVENT_SOURCES", _sources(logs))
-            files = "[" + ", ".join(_literal(str(log.path)) for log in logs) + "]"
+            files = f"[{', '.join(quoted_text(log.path) for log in logs)}]"
             arrived = int(self.until.timestamp() * 1_000_000) * 1000
-            text += f" UNION ALL {_LOG_LINES.format(files=files, arrived=arrived)}"
+            text += (
+                f" UNION ALL {_LOG_LINES.format(lines=LINES.format(files=files), arrived=arrived)}"
+            )
         connection.execute(f"CREATE OR REPLACE TEMP MACRO {_MACRO}() AS TABLE {text}")
 
     def _rows(self) -> pa.Table:
@@ -165,7 +162,3 @@ def _sources(logs: Sequence[LogFile]) -> pa.Table:
             "attributes": pa.array([json.dumps(log.attributes) for log in logs], type=pa.json_()),
         }
     )
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

@@ -19,7 +19,7 @@ from fakesnow.dialect import parse_one
 from fakesnow.rowtype import describe_as_rowtype
 from fakesnow.statement_type import statement_type_id
 from sqlglot import Expr, exp
-from sqlglot.errors import ParseError
+from sqlglot.errors import ParseError, TokenError
 
 from dagster_spcs.emulator.sql.answers import (
     SqlError,
@@ -94,6 +94,8 @@ def run_statement(
 def _parsed(text: str) -> Expr:
     try:
         return sqlglot.parse_one(text, read="snowflake")
+    except TokenError:
+        raise syntax_error(text.count("\n") + 1, len(text), "<EOF>", "not closed") from None
     except ParseError as error:
         unknown = unknown_statement(text)
         if unknown is not None:

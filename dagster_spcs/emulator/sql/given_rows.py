@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from dagster_spcs.emulator.sql.answers import Column, ColumnType, Result
 from dagster_spcs.emulator.sql.event_table import EventTable
+from dagster_spcs.emulator.sql.log_rows import LogRows
 from dagster_spcs.emulator.sql.staged_rows import StagedRows
 
 _ANSWER = "SPCS_ANSWER"
@@ -33,7 +34,7 @@ class GivenRows:
     def __init__(self) -> None:
         self._by_columns: dict[tuple[Column, ...], list[Result]] = {}
         self.event_table: EventTable | None = None
-        self.staged: list[StagedRows] = []
+        self.staged: list[StagedRows | LogRows] = []
         self._scanned: list[pa.Table] = []
 
     def __bool__(self) -> bool:
@@ -41,8 +42,11 @@ class GivenRows:
             bool(self._by_columns or self.staged or self._scanned) or self.event_table is not None
         )
 
-    def add(self, result: Result | pa.Table) -> str:
+    def add(self, result: Result | LogRows | pa.Table) -> str:
         """Take an answer; return what stands for it behind FROM."""
+        if isinstance(result, LogRows):
+            self.staged.append(result)
+            return result.reference
         if not isinstance(result, Result):
             self._scanned.append(result)
             return f"temp.main.SPCS_SCANNED_{len(self._scanned) - 1}()"

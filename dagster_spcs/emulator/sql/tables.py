@@ -18,7 +18,7 @@ from fakesnow.instance import FakeSnow
 from fakesnow.transforms import stage
 from starlette.concurrency import run_in_threadpool
 
-from dagster_spcs.emulator.sql.answers import Result, does_not_exist
+from dagster_spcs.emulator.sql.answers import Result, compilation_error, does_not_exist
 from dagster_spcs.emulator.sql.execution import Bindings, Outcome, run_statement, schema_exists
 from dagster_spcs.emulator.sql.given_rows import GivenRows
 from dagster_spcs.emulator.sql.object_name import ObjectName
@@ -354,18 +354,18 @@ class Tables:
             self.stages.keep((database, schema, name))
 
     async def moment(self, session: Session, expression: str) -> datetime:
-        """Return the value of a time expression, as the session computes it."""
+        """Return the value of a time expression, as the session computes it.
 
-        def compute() -> datetime:
-            cursor = session.connection.cursor()
-            cursor.execute(f"SELECT CAST({expression} AS TIMESTAMP_TZ)")
-            row = cursor.fetchone()
-            assert isinstance(row, tuple)
-            moment: datetime = row[0]
-            return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
-
+        Raises:
+            SqlError: as the account would refuse a query of it.
+        """
+        query = f"SELECT CAST({expression} AS TIMESTAMP_TZ) AS MOMENT"
         async with session.lock:
-            return await run_in_threadpool(compute)
+            outcome = await run_in_threadpool(run_statement, session, query, {})
+        moment: datetime | None = outcome.table.column(0)[0].as_py()
+        if moment is None:
+            raise compilation_error(f"a time is expected, and {expression[:100]} is NULL")
+        return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
     def keep(self, query_id: str, answer: Result) -> None:
         """Let RESULT_SCAN find an answer of ours."""

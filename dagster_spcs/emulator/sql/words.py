@@ -37,13 +37,12 @@ class Token:
     end: int
 
 
-_SKIP = re.compile(r"(?:\s+|--[^\n]*|//[^\n]*|/\*.*?\*/)+", re.DOTALL)
-_NOTHING = re.compile(r"\s+|;+|--[^\n]*|//[^\n]*|/\*.*?\*/", re.DOTALL)
+_SPACE = re.compile(r"\s*")
+_LINE_COMMENTS = ("--", "//")
 _PLAIN_WORD = re.compile(r"[A-Za-z_]+\b")
+_STRING = re.compile(r"'(?:[^'\\]|''|\\.)*'", re.DOTALL)
+_QUOTED = re.compile(r'"(?:[^"]|"")*"', re.DOTALL)
 _PATTERNS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
-    (Kind.STRING, re.compile(r"\$\$.*?\$\$", re.DOTALL)),
-    (Kind.STRING, re.compile(r"'(?:[^'\\]|''|\\.)*'", re.DOTALL)),
-    (Kind.QUOTED, re.compile(r'"(?:[^"]|"")*"', re.DOTALL)),
     (Kind.STAGE, re.compile(r'@(?:[A-Za-z0-9_$./~%=-]|"(?:[^"]|"")*")+')),
     (Kind.WORD, re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")),
     (Kind.NUMBER, re.compile(r"\d+(?:\.\d+)?")),
@@ -72,31 +71,64 @@ def decode_string(token_text: str) -> str:
     return _ESCAPE.sub(replace, token_text[1:-1])
 
 
-def tokenize(text: str) -> list[Token]:
-    """Return the tokens of ``text``, ending with one END; trailing ``;`` is left out."""
-    tokens: list[Token] = []
-    position = 0
+def _behind_space(text: str, position: int) -> int:
+    """Return where the next token begins: behind white space and comments.
+
+    A comment that nobody closes reaches to the end.
+    """
     while True:
-        if skipped := _SKIP.match(text, position):
-            position = skipped.end()
-        if position >= len(text):
-            break
-        kind, match = next(
-            (kind, match)
-            for kind, pattern in _PATTERNS
-            if (match := pattern.match(text, position)) is not None
-        )
-        value = match.group()
-        if kind is Kind.STRING:
-            value = decode_string(value)
-        elif kind is Kind.QUOTED:
-            value = value[1:-1].replace('""', '"')
-        tokens.append(Token(kind, value, position, match.end()))
-        position = match.end()
+        match = _SPACE.match(text, position)
+        position = position if match is None else match.end()
+        if text.startswith(_LINE_COMMENTS, position):
+            end = text.find("\n", position)
+        elif text.startswith("/*", position):
+            end = text.find("*/", position + 2)
+            end = end if end < 0 else end + 2
+        else:
+            return position
+        if end < 0:
+            return len(text)
+        position = end
+
+
+def tokenize(text: str) -> list[Token]:
+    """Return the tokens of ``text``, ending with one END; trailing ``;`` is left out.
+
+    Each character is looked at a few times, whatever the text is. A quotation mark that nobody
+    closes is a sign, and the last token.
+    """
+    tokens: list[Token] = []
+    position = _behind_space(text, 0)
+    last_dollars = text.rfind("$$")
+    while position < len(text):
+        token = _token_at(text, position, last_dollars)
+        tokens.append(token)
+        position = _behind_space(text, token.end)
     while tokens and tokens[-1].kind is Kind.SIGN and tokens[-1].value == ";":
         tokens.pop()
     end = tokens[-1].end if tokens else 0
     return [*tokens, Token(Kind.END, "", end, end)]
+
+
+def _token_at(text: str, position: int, last_dollars: int) -> Token:
+    first = text[position]
+    if first == "$" and text.startswith("$$", position) and last_dollars >= position + 2:
+        end = text.index("$$", position + 2) + 2
+        return Token(Kind.STRING, decode_string(text[position:end]), position, end)
+    if first in "'\"":
+        match = (_STRING if first == "'" else _QUOTED).match(text, position)
+        if match is None:
+            return Token(Kind.SIGN, first, position, len(text))
+        value = match.group()
+        if first == "'":
+            return Token(Kind.STRING, decode_string(value), position, match.end())
+        return Token(Kind.QUOTED, value[1:-1].replace('""', '"'), position, match.end())
+    kind, match = next(
+        (kind, match)
+        for kind, pattern in _PATTERNS
+        if (match := pattern.match(text, position)) is not None
+    )
+    return Token(kind, match.group(), position, match.end())
 
 
 def leading_words(text: str, most: int) -> list[str]:
@@ -104,8 +136,7 @@ def leading_words(text: str, most: int) -> list[str]:
     found: list[str] = []
     position = 0
     while len(found) < most:
-        if skipped := _SKIP.match(text, position):
-            position = skipped.end()
+        position = _behind_space(text, position)
         match = _PLAIN_WORD.match(text, position)
         if match is None:
             break
@@ -116,9 +147,9 @@ def leading_words(text: str, most: int) -> list[str]:
 
 def is_empty(text: str) -> bool:
     """Whether a text is nothing but white space, comments and semicolons."""
-    position = 0
-    while skipped := _NOTHING.match(text, position):
-        position = skipped.end()
+    position = _behind_space(text, 0)
+    while text.startswith(";", position):
+        position = _behind_space(text, position + 1)
     return position >= len(text)
 
 

@@ -15,10 +15,13 @@ from dagster_spcs.emulator.sql.answers import (
     container_not_started,
     no_such_instance,
 )
+from dagster_spcs.emulator.sql.log_rows import LogRows, LogSource
 from dagster_spcs.emulator.sql.words import Words
 from dagster_spcs.emulator.statements.registry import SERVICE_TABLES, SYSTEM_FUNCTIONS, Context
 
 _MAX_BYTES = 100 * 1024
+_LARGE = 4 << 20
+"""Bytes of log files that DuckDB reads itself; less is handed to it, which is quicker."""
 _LOG_COLUMNS = (
     Column("TIMESTAMP", "timestamp_ntz"),
     Column("INSTANCE_ID", "fixed"),
@@ -50,9 +53,19 @@ _METRIC_COLUMNS = (
 )
 
 
-async def get_logs(words: Words, context: Context) -> Result:
+async def get_logs(words: Words, context: Context) -> Result | LogRows:
     """``<job>!SPCS_GET_LOGS([START_TIME => …] [, END_TIME => …])``, the newest line first."""
     job, start, end = await _window(words, context, "SPCS_GET_LOGS")
+    sources = [
+        LogSource(path, instance.id, container.name)
+        for instance in job.instances
+        for container in instance.containers
+        for path in [job.log_path(context.account.log_folder, instance.id, container.name)]
+        if path.exists()
+    ]
+    if sum(source.path.stat().st_size for source in sources) > _LARGE:
+        streams = [stream for stream in ("stdout", "stderr") if _exported(job, stream)]
+        return LogRows(sources, _nanoseconds(start), _nanoseconds(end), streams or ["none"])
     return Result(_LOG_COLUMNS, await asyncio.to_thread(_rows, job, context, start, end))
 
 
@@ -123,7 +136,7 @@ def _rows(
     job: Job, context: Context, start: datetime, end: datetime
 ) -> list[tuple[int, int, str, str, str]]:
     """Lines with their time in microseconds, which is what a column of times is made of."""
-    first, last = (int(moment.timestamp() * 1_000_000) * 1000 for moment in (start, end))
+    first, last = _nanoseconds(start), _nanoseconds(end)
     attributes = {stream: json.dumps({"log.iostream": stream}) for stream in ("stdout", "stderr")}
     rows = [
         (record.time_ns // 1000, instance.id, container.name, record.text, attributes[stream])
@@ -135,6 +148,10 @@ def _rows(
     ]
     rows.sort(key=lambda row: row[0], reverse=True)
     return rows
+
+
+def _nanoseconds(moment: datetime) -> int:
+    return int(moment.timestamp() * 1_000_000) * 1000
 
 
 def _exported(job: Job, stream: str) -> bool:

@@ -13,6 +13,7 @@ from dagster_spcs.emulator.account.runner import Runner
 from dagster_spcs.emulator.sql.answers import FileTransfer, Result
 from dagster_spcs.emulator.sql.execution import Bindings
 from dagster_spcs.emulator.sql.given_rows import Rewritten
+from dagster_spcs.emulator.sql.log_rows import LogRows
 from dagster_spcs.emulator.sql.queries import Queries
 from dagster_spcs.emulator.sql.sessions import Session
 from dagster_spcs.emulator.sql.tables import Tables
@@ -47,7 +48,7 @@ class Context:
 Answer = Result | Rewritten | FileTransfer | None
 """A result, files to move, another text for fakesnow, or None: this one is fakesnow's."""
 Handler = Callable[[Words, Context], Answer | Awaitable[Answer]]
-TableFunction = Callable[[Words, Context], Awaitable[Result | pa.Table]]
+TableFunction = Callable[[Words, Context], Awaitable[Result | LogRows | pa.Table]]
 
 STATEMENTS: dict[tuple[str, ...], Handler] = {}
 """By leading words."""

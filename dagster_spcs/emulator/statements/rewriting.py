@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from dagster_spcs.emulator.sql.answers import Result, SqlError, not_emulated
 from dagster_spcs.emulator.sql.given_rows import GivenRows, Rewritten
+from dagster_spcs.emulator.sql.log_rows import LogRows
 from dagster_spcs.emulator.sql.spelling import literal
 from dagster_spcs.emulator.sql.staged_rows import StagedRows
 from dagster_spcs.emulator.sql.words import Kind, Token, Words
@@ -230,7 +231,7 @@ class _TablePlaces:
         return begins and token.kind in (Kind.WORD, Kind.QUOTED, Kind.STAGE, Kind.STRING)
 
 
-async def _table_function(words: Words, context: Context) -> Result | pa.Table | None:
+async def _table_function(words: Words, context: Context) -> Result | LogRows | pa.Table | None:
     words.expect("TABLE")
     if not words.take("("):
         return None
