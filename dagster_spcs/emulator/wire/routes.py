@@ -9,6 +9,7 @@ from collections import deque
 from http import HTTPStatus
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -29,8 +30,9 @@ from dagster_spcs.emulator.wire.answers import (
     in_progress,
 )
 from dagster_spcs.emulator.wire.connections import Connections
+from dagster_spcs.emulator.wire.guard import LOGIN_BYTES, ForeignPages
 from dagster_spcs.emulator.wire.logins import Logins, login_data
-from dagster_spcs.emulator.wire.requests import Refused, body_of, token_of
+from dagster_spcs.emulator.wire.requests import OddRequest, Refused, body_of, token_of
 from dagster_spcs.emulator.wire.rest.app import RestApi
 from dagster_spcs.emulator.wire.statement_log import SentStatement, without_secrets
 from dagster_spcs.emulator.wire.statements import StatementRequest, Statements
@@ -51,7 +53,13 @@ class Wire:
     """The routes of one emulator."""
 
     def __init__(
-        self, account: Account, runner: Runner, tables: Tables, password: str, faults: Faults
+        self,
+        account: Account,
+        runner: Runner,
+        tables: Tables,
+        password: str,
+        faults: Faults,
+        host: str = "127.0.0.1",
     ) -> None:
         self._account = account
         self._tables = tables
@@ -85,7 +93,9 @@ class Wire:
                 Refused: _refusal,
                 ClientDisconnect: _gone,
                 _ConnectionLost: self._break,
+                OddRequest: _odd,
             },
+            middleware=[Middleware(ForeignPages, host=host)],
         )
 
     def begin(self) -> None:
@@ -121,7 +131,9 @@ class Wire:
         self._tables.close()
 
     async def _login(self, request: Request) -> Response:
-        data = (await body_of(request)).get("data") or {}
+        data = (await body_of(request, LOGIN_BYTES)).get("data")
+        if not isinstance(data, dict):
+            raise OddRequest("the body has no data")
         session = self._logins.open(data, request.query_params)
         session.expiry = self._faults.expired_sessions
         self._sessions[session.token] = session
@@ -251,6 +263,7 @@ class Wire:
         session = self._sessions.get(token_of(request))
         if session is None:
             raise Refused("390104", "User must login again to access the service.")
+        self.connections.trust(request.client)
         if session.expiry < self._faults.expired_sessions:
             raise Refused("390112", "The session's token has expired and must be renewed.")
         return session
@@ -268,6 +281,11 @@ def _break_if(struck: list[Fault], effect: Effect) -> None:
 async def _gone(_: Request, __: Exception) -> Response:
     """Answer, for form's sake, a client that went away in the middle of its request."""
     return Response(status_code=HTTPStatus.BAD_REQUEST)
+
+
+async def _odd(_: Request, error: Exception) -> Response:
+    body = {"success": False, "code": "390000", "message": str(error), "data": None}
+    return JSONResponse(body, status_code=HTTPStatus.BAD_REQUEST)
 
 
 async def _refusal(_: Request, error: Exception) -> Response:

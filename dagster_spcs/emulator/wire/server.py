@@ -145,12 +145,12 @@ class Emulator:
         self._account = account
         runner = Runner(account, scratch)
         runner.host, runner.port = self.host, self.port
-        self._wire = Wire(account, runner, tables, self.password, self.faults)
+        self._wire = Wire(account, runner, tables, self.password, self.faults, self.host)
         self._server = uvicorn.Server(
             uvicorn.Config(
                 self._wire.app,
                 http=self._wire.connections.protocol(),
-                log_level="warning",
+                log_level="error",  # a line for each odd request would fill a disk
                 lifespan="off",
                 ws="none",
             )

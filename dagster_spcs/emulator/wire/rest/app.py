@@ -17,7 +17,7 @@ from dagster_spcs.emulator.sql.answers import SqlError, internal_error
 from dagster_spcs.emulator.sql.sessions import Session
 from dagster_spcs.emulator.sql.tables import Tables
 from dagster_spcs.emulator.wire import rest
-from dagster_spcs.emulator.wire.requests import Refused, body_of
+from dagster_spcs.emulator.wire.requests import OddRequest, Refused, body_of
 from dagster_spcs.emulator.wire.rest.calls import ROUTES, Call, Handler, Row, http_status
 from dagster_spcs.emulator.wire.statements import Statements
 
@@ -78,8 +78,8 @@ class RestApi:
         handler, places = found
         try:
             body = await body_of(request)
-        except ValueError as error:
-            return _error(HTTPStatus.BAD_REQUEST, "391902", f"The body is not JSON: {error}")
+        except OddRequest as error:
+            return _error(HTTPStatus.BAD_REQUEST, "391902", str(error))
         query = _query(request.url.query)
         return await self._waited(self._carried_out(handler, session, places, query, body))
 
