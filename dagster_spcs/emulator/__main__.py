@@ -21,6 +21,7 @@ from dagster_spcs.emulator import (
     UnreadableImage,
 )
 from dagster_spcs.emulator.containers.filesystem import why_not_granted
+from dagster_spcs.emulator.sql.damaged import DamagedData
 
 _DEFAULT_FILE = Path(".spcs-emulator/connections.toml")
 
@@ -99,7 +100,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     try:
         emulator.start()
-    except (CannotListen, DataFolderInUse, UnreadableImage) as error:
+    except (CannotListen, DamagedData, DataFolderInUse, UnreadableImage) as error:
         print(f"dagster-spcs emulator: {error}", file=sys.stderr)
         return 1
     try:

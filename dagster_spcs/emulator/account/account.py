@@ -4,6 +4,7 @@ Everything runs on one event loop, so nothing here needs a lock.
 """
 
 import asyncio
+import contextlib
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,10 +20,19 @@ from dagster_spcs.emulator.account.states import may_move
 from dagster_spcs.emulator.account.store import Store
 from dagster_spcs.emulator.account.tasks import Tasks
 from dagster_spcs.emulator.containers.images import Images
-from dagster_spcs.emulator.sql.answers import already_exists, compilation_error, does_not_exist
+from dagster_spcs.emulator.containers.logs import ContainerLog
+from dagster_spcs.emulator.sql.answers import (
+    SqlError,
+    already_exists,
+    compilation_error,
+    does_not_exist,
+)
+from dagster_spcs.emulator.sql.damaged import DamagedData
 from dagster_spcs.emulator.sql.file_formats import Value
 from dagster_spcs.emulator.sql.object_name import ObjectName
 from dagster_spcs.spcs.status import JobStatus
+
+_TRIES_AGAIN_SECONDS = 1.0
 
 
 @dataclass
@@ -121,13 +131,27 @@ class Account:
     _last_id: int = 0
     _changed: dict[int, asyncio.Event] = field(default_factory=dict)
     _unwritten: dict[int, Job] = field(default_factory=dict)
+    _unwritten_logs: set[ContainerLog] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.places = Places(self.store, self.now())
         self.tasks = Tasks(self.store, self.now)
 
     def load(self) -> None:
-        """Read the store; jobs that were at work when the emulator died failed with it."""
+        """Read the store; jobs that were at work when the emulator died failed with it.
+
+        Raises:
+            DamagedData: if a document in it is none of the emulator's.
+        """
+        try:
+            self._load()
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            if isinstance(error, DamagedData):
+                raise
+            reason = f"{type(error).__name__}: {error}"
+            raise DamagedData(self.store.path or Path(), reason) from error
+
+    def _load(self) -> None:
         for body in self.store.all("pool"):
             created = datetime.fromisoformat(body.pop("created"))
             pool = ComputePool(created=created, **body)
@@ -208,8 +232,8 @@ class Account:
         """Create a compute pool."""
         if pool.name in self.pools and not or_replace:
             raise already_exists(pool.name)
-        self.pools[pool.name] = pool
         self.save_pool(pool)
+        self.pools[pool.name] = pool
 
     def save_pool(self, pool: ComputePool) -> None:
         """Write a pool's properties down."""
@@ -238,18 +262,18 @@ class Account:
                 f"Compute pool '{pool.name}' cannot be dropped while it has services or jobs.",
                 number=2211,
             )
-        del self.pools[name]
         self.store.remove("pool", name)
+        del self.pools[name]
 
     def add_warehouse(self, warehouse: Warehouse) -> None:
         """Create or replace a warehouse."""
-        self.warehouses[warehouse.name] = warehouse
         self.store.put("warehouse", warehouse.name, vars(warehouse))
+        self.warehouses[warehouse.name] = warehouse
 
     def add_repository(self, repository: ImageRepository) -> None:
         """Create or replace an image repository."""
-        self.repositories[repository.name] = repository
         self.store.put("repository", ".".join(repository.name), vars(repository))
+        self.repositories[repository.name] = repository
 
     def secret(self, name: ObjectName) -> Secret:
         """Return a secret, or refuse with 2003."""
@@ -260,8 +284,8 @@ class Account:
 
     def add_secret(self, secret: Secret) -> None:
         """Create or replace a secret."""
-        self.secrets[secret.name] = secret
         self.store.put("secret", ".".join(secret.name), vars(secret))
+        self.secrets[secret.name] = secret
 
     def drop_secret(self, name: ObjectName) -> bool:
         """Remove a secret; False if there is none."""
@@ -277,8 +301,8 @@ class Account:
 
     def add_file_format(self, named: NamedFormat) -> None:
         """Create or replace a file format."""
-        self.file_formats[named.name] = named
         self.store.put("file format", ".".join(named.name), vars(named))
+        self.file_formats[named.name] = named
 
     def drop_file_format(self, name: ObjectName) -> bool:
         """Remove a file format; False if there is none."""
@@ -297,26 +321,26 @@ class Account:
 
     def add_role(self, name: str) -> None:
         """Create a role."""
-        self.roles.add(name)
         self.store.put("role", name, {"name": name})
+        self.roles.add(name)
 
     def set_parameter(self, name: str, value: str | None) -> None:
         """Set a parameter of the account; None takes the default again."""
         if value is None:
-            self.parameters.pop(name, None)
             self.store.remove("parameter", name)
+            self.parameters.pop(name, None)
         else:
-            self.parameters[name] = value
             self.store.put("parameter", name, {"name": name, "value": value})
+            self.parameters[name] = value
 
     def set_public_key(self, name: str, key: str | None) -> None:
         """Set one of the user's two RSA keys; None takes it away."""
         if key is None:
-            self.public_keys.pop(name, None)
             self.store.remove("public key", name)
+            self.public_keys.pop(name, None)
         else:
-            self.public_keys[name] = key
             self.store.put("public key", name, {"name": name, "key": key})
+            self.public_keys[name] = key
 
     def finish(self, job: Job, status: JobStatus, message: str) -> None:
         """Bring a job to a final status."""
@@ -349,10 +373,34 @@ class Account:
             event.set()
 
     def write(self) -> None:
-        """Write down the jobs that changed."""
-        for job in self._unwritten.values():
-            self.store.put("job", str(job.id), job.to_json())
-        self._unwritten.clear()
+        """Write down the jobs that changed, and lines of logs that found no room.
+
+        What cannot be written now, as on a full disk, is tried again until it can.
+        """
+        for job in list(self._unwritten.values()):
+            try:
+                self.store.put("job", str(job.id), job.to_json())
+            except SqlError:
+                break
+            del self._unwritten[job.id]
+        self._unwritten_logs = {log for log in self._unwritten_logs if not log.flush()}
+        if self._unwritten or self._unwritten_logs:
+            with contextlib.suppress(RuntimeError):  # no loop: the emulator is ending
+                asyncio.get_running_loop().call_later(_TRIES_AGAIN_SECONDS, self.write)
+
+    def write_now(self, job: Job) -> None:
+        """Write a job down, before anybody is told of it.
+
+        Raises:
+            SqlError: if that cannot be.
+        """
+        self.store.put("job", str(job.id), job.to_json())
+
+    def keep_writing(self, log: ContainerLog) -> None:
+        """Try to write what a log has left, until it can be written."""
+        if not log.flush():
+            self._unwritten_logs.add(log)
+            asyncio.get_running_loop().call_later(_TRIES_AGAIN_SECONDS, self.write)
 
     async def wait_for_change(self, job: Job, timeout: float | None) -> bool:
         """Wait for the next change of a job; False if the time was up first."""

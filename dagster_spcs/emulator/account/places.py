@@ -38,8 +38,8 @@ class Places:
 
     def put(self, place: Place, *name: str) -> None:
         """Keep what is known of a place."""
-        self._places[name] = place
         self._store.put(_KIND, ".".join(name), {"name": name, **vars(place)})
+        self._places[name] = place
 
     def comment(self, text: str, *name: str) -> None:
         """Change a comment."""
@@ -49,8 +49,8 @@ class Places:
     def forget(self, *name: str) -> None:
         """Forget a place and all in it."""
         for gone in list(self._within(name)):
-            del self._places[gone]
             self._store.remove(_KIND, ".".join(gone))
+            del self._places[gone]
 
     def _within(self, name: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
         return (each for each in self._places if each[: len(name)] == name)

@@ -241,6 +241,7 @@ class Runner:
         finally:
             meter.cancel()
             account.revoke_token(token)
+            account.keep_writing(log)
         state.status = "DONE" if code == 0 else "FAILED"
         state.last_exit_code = code
         account.changed(job)

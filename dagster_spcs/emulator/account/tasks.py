@@ -154,9 +154,13 @@ class Tasks:
             next_time(task.schedule, self._now())  # refuses one that is none
         if task.name in self._tasks and not or_replace:
             raise already_exists(task.name[2])
-        self.drop(*task.name)
+        self._store.put("task", ".".join(task.name), vars(task))
+        replaced = self._tasks.get(task.name)
+        if replaced is not None:
+            replaced.is_started = False
+            self._follow(replaced)
         self._tasks[task.name] = task
-        self.save(task)
+        self._follow(task)
 
     def save(self, task: Task) -> None:
         """Write a task down and follow its schedule, as it is now."""
@@ -167,8 +171,8 @@ class Tasks:
         """Remove the tasks of a name, a schema or a database; False if there are none."""
         gone = [name for name in self._tasks if name[: len(place)] == place]
         for name in gone:
-            task = self._tasks.pop(name)
             self._store.remove("task", ".".join(name))
+            task = self._tasks.pop(name)
             loop = self._loops.pop(task.id, None)
             if loop is not None:
                 loop.cancel()

@@ -11,6 +11,8 @@ MAX_LINE = 16 * 1024
 """Bytes of one log record (page "Event table columns"); a longer line becomes several records,
 so nothing is lost (chosen: what an account does with the rest was not seen)."""
 _BLOCK = 1 << 16
+_MOST_UNWRITTEN = 64 << 20
+"""Bytes that are kept in memory while the disk is full."""
 _EPOCH = datetime.fromtimestamp(0, timezone.utc)
 
 
@@ -49,12 +51,14 @@ class ContainerLog:
         self._now = now
         self._file: BinaryIO | None = None
         self._last_ns = 0
+        self._unwritten = bytearray()
+        self._lost = 0
 
     def append(self, stream: str, *lines: bytes) -> None:
-        """Add lines; each is later than every earlier one by a microsecond at least."""
-        if self._file is None:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self._path.open("ab", buffering=0)
+        """Add lines; each is later than every earlier one by a microsecond at least.
+
+        What finds no room on the disk is kept and written with what comes later.
+        """
         now = _nanoseconds(self._now())
         records = []
         for line in lines:
@@ -62,7 +66,26 @@ class ContainerLog:
                 now = self._last_ns = max(now, self._last_ns + 1000)
                 text = json.dumps(piece, ensure_ascii=False)
                 records.append(f"{now} {stream} {text}\n")
-        self._file.write("".join(records).encode())
+        if len(self._unwritten) > _MOST_UNWRITTEN:
+            self._lost += len(records)
+        else:
+            self._unwritten += "".join(records).encode()
+        self.flush()
+
+    def flush(self) -> bool:
+        """Write what is not written yet; False if the disk takes no more."""
+        try:
+            if self._file is None and self._unwritten:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                self._file = self._path.open("ab", buffering=0)
+            while self._unwritten and self._file is not None:
+                del self._unwritten[: self._file.write(self._unwritten)]
+        except OSError:
+            return False
+        if self._lost:
+            lost, self._lost = self._lost, 0
+            self.append("stderr", f"{lost} lines are lost: the disk was full".encode())
+        return True
 
     def close(self) -> None:
         """Let go of the file; reading goes on working."""

@@ -198,6 +198,13 @@ def cancelled() -> SqlError:
     return SqlError(604, "57014", "SQL execution canceled")
 
 
+def cannot_store(reason: str) -> SqlError:
+    """Number and text chosen: what cannot be written into the data folder has not happened."""
+    return SqlError(
+        100_357, "53100", f"The data folder cannot be written ({reason}). Nothing was changed."
+    )
+
+
 def statement_timeout(seconds: int) -> SqlError:
     """630: STATEMENT_TIMEOUT_IN_SECONDS is over."""
     return SqlError(

@@ -19,6 +19,7 @@ from fakesnow.transforms import stage
 from starlette.concurrency import run_in_threadpool
 
 from dagster_spcs.emulator.sql.answers import Result, compilation_error, does_not_exist
+from dagster_spcs.emulator.sql.damaged import DamagedData
 from dagster_spcs.emulator.sql.execution import Bindings, Outcome, run_statement, schema_exists
 from dagster_spcs.emulator.sql.given_rows import GivenRows
 from dagster_spcs.emulator.sql.object_name import ObjectName
@@ -108,7 +109,10 @@ class Tables:
             # fakesnow attaches a database's file when a session first names it.
             self._fakesnow.create_database_on_connect = True
             for path in sorted(folder.glob("*.db")):
-                self._fakesnow.connect(path.stem).close()
+                try:
+                    self._fakesnow.connect(path.stem).close()
+                except duckdb.Error as error:
+                    raise DamagedData(path, error) from error
             self._fakesnow.create_database_on_connect = False
         self._find_stages()
 

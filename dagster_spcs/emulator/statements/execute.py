@@ -88,6 +88,7 @@ async def submit(clauses: Clauses, context: Context) -> Result:
     if pool.suspended and not pool.auto_resume:
         raise compilation_error(f"Compute pool '{pool.name}' is suspended and AUTO_RESUME is FALSE")
     job = _new_job(clauses, context, name, spec, images)
+    account.write_now(job)
     account.jobs[name] = job
     account.changed(job)
     context.runner.start(job, spec, pool, images)

@@ -8,6 +8,7 @@ from dagster_spcs.emulator.sql.answers import (
     Column,
     ColumnType,
     Result,
+    SqlError,
     not_emulated,
     nothing_to_show,
 )
@@ -233,9 +234,14 @@ async def drop_service(words: Words, context: Context) -> Result:
 async def drop(job: Job, context: Context) -> None:
     """Take a job off; one at work is stopped and ends DELETED."""
     account = context.account
+    job.deleted = account.now()
+    try:
+        account.write_now(job)
+    except SqlError:
+        job.deleted = None
+        raise
     del account.jobs[job.name]
     account.dropped.append(job)
-    job.deleted = account.now()
     await context.runner.stop(job)
     if not job.status.is_final:
         account.finish(job, JobStatus.DELETED, "Job has been deleted")

@@ -132,6 +132,7 @@ class Emulator:
         Raises:
             CannotListen: naming address and reason.
             DataFolderInUse: if another emulator has the data folder.
+            DamagedData: naming a file of the data folder that cannot be read.
             UnreadableImage: for a build context without a usable Dockerfile.
         """
         listener = self._stack.enter_context(self._bind())
