@@ -241,3 +241,27 @@ def test_key_pair_login(emulator: Emulator, lab: Lab, key: tuple[bytes, str]) ->
     lab.rows(f"ALTER USER {user} UNSET RSA_PUBLIC_KEY")
     with pytest.raises(DatabaseError):
         log_in()
+
+
+def test_execute_immediate(lab: Lab) -> None:
+    """A text runs as it stands; of several statements the last one answers."""
+    name = new_name("NOW")
+    assert lab.value("EXECUTE IMMEDIATE $$SELECT 'it''s'$$") == "it's"
+    text = f"CREATE TABLE {name} (N INT); INSERT INTO {name} VALUES (4); SELECT N FROM {name}"
+    assert lab.value(f"EXECUTE IMMEDIATE '{text}'") == 4
+    with pytest.raises(ProgrammingError) as caught:
+        lab.rows("EXECUTE IMMEDIATE 'SELEC 1'")
+    assert caught.value.errno == 1003
+
+
+def test_execute_immediate_from_a_stage(lab: Lab, tmp_path: Path) -> None:
+    """A file runs with its variables filled in."""
+    stage = new_name("SCRIPTS")
+    lab.rows(f"CREATE STAGE {stage}")
+    (tmp_path / "a.sql").write_text("SELECT '{{ who }}' AS WHO; -- last\nSELECT {{ n }} + 1 AS N;")
+    lab.rows(f"PUT file://{tmp_path}/a.sql @{stage} AUTO_COMPRESS = FALSE")
+    assert lab.value(f"EXECUTE IMMEDIATE FROM @{stage}/a.sql USING (who => 'me', n => 41)") == 42
+    with pytest.raises(ProgrammingError, match="has no value"):
+        lab.rows(f"EXECUTE IMMEDIATE FROM @{stage}/a.sql")
+    with pytest.raises(ProgrammingError, match="does not exist"):
+        lab.rows(f"EXECUTE IMMEDIATE FROM @{stage}/b.sql")

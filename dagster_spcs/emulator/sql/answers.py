@@ -78,6 +78,13 @@ class FileTransfer:
     """As the wire calls them: ``parallel``, ``overwrite``, ``localLocation`` and so on."""
 
 
+@dataclass(frozen=True)
+class Script:
+    """Statements to run one by one; the last one answers."""
+
+    statements: list[str]
+
+
 def _encode(value: Any) -> str | None:
     if value is None:
         return None

@@ -10,7 +10,7 @@ import pyarrow as pa
 from dagster_spcs.emulator.account.account import Account
 from dagster_spcs.emulator.account.faults import Faults
 from dagster_spcs.emulator.account.runner import Runner
-from dagster_spcs.emulator.sql.answers import FileTransfer, Result
+from dagster_spcs.emulator.sql.answers import FileTransfer, Result, Script
 from dagster_spcs.emulator.sql.execution import Bindings
 from dagster_spcs.emulator.sql.given_rows import Rewritten
 from dagster_spcs.emulator.sql.log_rows import LogRows
@@ -45,8 +45,8 @@ class Context:
         return self.moments[expression]
 
 
-Answer = Result | Rewritten | FileTransfer | None
-"""A result, files to move, another text for fakesnow, or None: this one is fakesnow's."""
+Answer = Result | Rewritten | FileTransfer | Script | None
+"""A result, files to move, other texts to run, or None: this one is fakesnow's as it stands."""
 Handler = Callable[[Words, Context], Answer | Awaitable[Answer]]
 TableFunction = Callable[[Words, Context], Awaitable[Result | LogRows | pa.Table]]
 

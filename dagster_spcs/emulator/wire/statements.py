@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dagster_spcs.emulator.account.account import Account
@@ -12,6 +12,7 @@ from dagster_spcs.emulator.account.runner import Runner
 from dagster_spcs.emulator.sql.answers import (
     FileTransfer,
     Result,
+    Script,
     SqlError,
     empty_statement,
     internal_error,
@@ -200,6 +201,11 @@ class Statements:
         )
         if isinstance(result, Result | FileTransfer):
             return result
+        if isinstance(result, Script):
+            *before, last = result.statements
+            for each in before:
+                await self._result(replace(request, text=each, bindings={}), query_id)
+            return await self._result(replace(request, text=last, bindings={}), query_id)
         if isinstance(result, Rewritten):
             text, rows = result.text, result.rows
             if request.placed:
