@@ -8,6 +8,7 @@ Not here: scheduling, resources and objects of other processes.
 Read ``cluster`` first, then ``remote``.
 """
 
+from ray import actor, exceptions
 from ray.cluster import (
     available_resources,
     cluster_resources,
@@ -21,8 +22,10 @@ from ray.remote import ObjectRef, get, get_actor, kill, put, remote, wait
 
 __all__ = [
     "ObjectRef",
+    "actor",
     "available_resources",
     "cluster_resources",
+    "exceptions",
     "get",
     "get_actor",
     "get_runtime_context",
