@@ -111,6 +111,16 @@ def sentiment_results(context: dg.AssetExecutionContext) -> JobRequest:
     return _text_analysis("sentiment", "SENTIMENT_RESULTS")
 
 
+nightly_sentiment = dg.AssetSpec(
+    "nightly_sentiment",
+    deps=[sample_reviews],
+    group_name=GROUP,
+    kinds={"snowflake"},
+    description="Scores that a Snowflake task makes at night; the sensor only observes its jobs.",
+    metadata={"dagster/table_name": _place("NIGHTLY_SENTIMENT")},
+)
+
+
 @dg.asset(
     deps=[sample_reviews, summarization_results, sentiment_results],
     group_name=GROUP,

@@ -14,7 +14,7 @@ warnings.filterwarnings("ignore", message=".*use_user_code_server", category=dg.
 defs = dg.Definitions.merge(
     dg.load_from_defs_folder(path_within_project=Path(__file__).parent),
     dg.Definitions(
-        assets=dg.load_assets_from_modules([assets]),
+        assets=dg.load_assets_from_modules([assets], include_specs=True),
         asset_checks=dg.load_asset_checks_from_modules([checks]),
         jobs=[refresh.refresh],
         schedules=[refresh.daily_refresh],

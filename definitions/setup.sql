@@ -21,3 +21,28 @@ GRANT USAGE, CREATE TABLE, CREATE SERVICE ON SCHEMA SPCS_EXAMPLE.REVIEWS TO ROLE
 GRANT READ ON IMAGE REPOSITORY SPCS_EXAMPLE.REVIEWS.IMAGES TO ROLE SPCS_EXAMPLE_ROLE;
 GRANT USAGE ON WAREHOUSE SPCS_EXAMPLE_WH TO ROLE SPCS_EXAMPLE_ROLE;
 GRANT USAGE, MONITOR ON COMPUTE POOL SPCS_EXAMPLE_POOL TO ROLE SPCS_EXAMPLE_ROLE;
+
+-- A job that Snowflake starts itself: the example's sensor observes it, as the asset nightly_sentiment.
+-- The task is suspended until somebody says ALTER TASK NIGHTLY_SENTIMENT RESUME. It runs as the role that
+-- owns it, so its jobs are that role's, and Dagster sees them.
+CREATE TASK IF NOT EXISTS SPCS_EXAMPLE.REVIEWS.NIGHTLY_SENTIMENT
+  WAREHOUSE = SPCS_EXAMPLE_WH
+  SCHEDULE = 'USING CRON 0 3 * * * UTC'
+  AS EXECUTE JOB SERVICE
+    IN COMPUTE POOL SPCS_EXAMPLE_POOL
+    FROM SPECIFICATION $$
+spec:
+  containers:
+    - name: main
+      image: /spcs_example/reviews/images/text_analysis:1
+      args:
+        - --task=sentiment
+        - --source_table=REVIEWS
+        - --source_id_column=REVIEW_ID
+        - --source_value_column=REVIEW_TEXT
+        - --result_table=NIGHTLY_SENTIMENT
+      env:
+        SNOWFLAKE_WAREHOUSE: SPCS_EXAMPLE_WH
+$$;
+GRANT EXECUTE TASK ON ACCOUNT TO ROLE SPCS_EXAMPLE_ROLE;
+GRANT OWNERSHIP ON TASK SPCS_EXAMPLE.REVIEWS.NIGHTLY_SENTIMENT TO ROLE SPCS_EXAMPLE_ROLE;

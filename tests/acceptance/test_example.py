@@ -136,6 +136,19 @@ def test_asset_page_shows_the_job(refreshed: DagsterWeb, page: Page) -> None:
     page.screenshot(path=ARTIFACTS / "asset-page.png")
 
 
+def test_job_of_a_task_is_observed(refreshed: DagsterWeb, emulator: Emulator) -> None:
+    """A job that a Snowflake task starts is one materialization of the asset it is mapped to."""
+    with snowflake.connector.connect(**emulator.connection_parameters()) as connection:
+        task = f"{settings.DATABASE}.{settings.SCHEMA}.NIGHTLY_SENTIMENT"
+        connection.cursor().execute(f"EXECUTE TASK {task}")
+    refreshed.materialized("nightly_sentiment", 1)
+
+    metadata = entries(refreshed.materializations("nightly_sentiment")[0])
+    assert metadata[keys.STATUS]["text"] == "DONE"
+    assert ".JOB_" in metadata[keys.JOB_NAME]["text"]
+    assert "266 rows analysed" in metadata[keys.LOG]["mdStr"]
+
+
 def test_new_rows_start_a_refresh(refreshed: DagsterWeb, emulator: Emulator) -> None:
     """The sensor sees a new review and its refresh analyses that one alone."""
     before = len(refreshed.materializations("sentiment_results"))

@@ -2,7 +2,7 @@
 const snowflake = require('snowflake-sdk');
 const crypto = require('node:crypto');
 
-snowflake.configure({ logLevel: 'ERROR', additionalLogToConsole: false });
+snowflake.configure({ logLevel: 'OFF' });
 
 /** What createConnection takes. */
 function settings(more = {}) {
