@@ -12,12 +12,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from benchmarks import imports, latency_to_event, memory, submission, tick
+from benchmarks import emulator, imports, latency_to_event, memory, submission, tick
 from benchmarks.table import Table, say
 
 BENCHMARKS: dict[str, Callable[..., list[Table]]] = {
     "tick": tick.run,
     "submission": submission.run,
+    "emulator": emulator.run,
     "memory": memory.run,
     "imports": imports.run,
     "latency_to_event": latency_to_event.run,

@@ -2,6 +2,7 @@
 
 import json
 import re
+import uuid
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,8 @@ from tests.support.emulators import (
     Lab,
     container,
     execute_job,
-    is_gone,
     open_lab,
+    processes_with,
     result_of,
     spec_of,
     until,
@@ -268,10 +269,13 @@ def test_altering_a_job_is_refused(lab: Lab) -> None:
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc")
 def test_a_job_leaves_no_process(lab: Lab) -> None:
     """Children of a container end with it, daemons too, and the job does not wait for them."""
-    name = lab.run("sleep 600 & echo $!; setsid sleep 600 & echo $!; (setsid sleep 600 & echo $!)")
-    pids = [int(line) for line in lab.log(name)]
-    assert len(pids) == 3
-    until(lambda: all(map(is_gone, pids)))
+    mark = f"600.{uuid.uuid4().int}"
+    children = f"sleep {mark} & setsid sleep {mark} & (setsid sleep {mark} &)"
+    words = "cat /proc/[0-9]*/cmdline | tr '\\0' '\\n'"
+    seen = f"[ $({words} | grep -c '^{mark}$') = 3 ]"
+    name = lab.run(f"{children}; until {seen}; do sleep 0.01; done; echo three")
+    assert lab.log(name) == ["three"]
+    until(lambda: not processes_with(mark))
 
 
 def test_the_containers_environment(lab: Lab) -> None:

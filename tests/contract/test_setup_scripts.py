@@ -119,7 +119,7 @@ def test_images_of_a_repository_are_listed(lab: Lab) -> None:
 @pytest.mark.parametrize(
     "statement",
     [
-        pytest.param("CREATE SECRET S TYPE = GENERIC_STRING SECRET_STRING = 'x'", id="secret"),
+        pytest.param("CREATE SECRET S TYPE = OAUTH2 API_AUTHENTICATION = A", id="secret"),
         pytest.param("CREATE SERVICE S IN COMPUTE POOL CPU_S", id="service"),
         pytest.param("SHOW GRANTS TO ROLE PUBLIC", id="grants"),
         pytest.param("SHOW SERVICE VOLUMES IN SERVICE S", id="volumes"),

@@ -1,5 +1,6 @@
 """The life of a job, with real processes."""
 
+import tempfile
 import uuid
 from contextlib import ExitStack
 from pathlib import Path
@@ -122,13 +123,15 @@ def test_a_command_that_is_not_there(lab: Lab) -> None:
     assert lab.log(name)[0].startswith("cannot start container: /no/such/program")
 
 
-def test_a_fault_of_the_platform(tmp_path: Path, stack: ExitStack) -> None:
+def test_a_fault_of_the_platform(
+    tmp_path: Path, stack: ExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A job the emulator itself cannot run ends INTERNAL_ERROR; it does not hang."""
-    data = tmp_path / "data"
-    data.mkdir()
-    (data / "logs").write_text("in the way")
-    emulator = stack.enter_context(new_emulator(tmp_path, data_dir=data))
-    lab = Lab(stack.enter_context(open_lab(emulator)))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    lab = Lab(stack.enter_context(open_lab(stack.enter_context(new_emulator(tmp_path)))))
+    (scratch,) = tmp_path.glob("*-spcs")
+    for number in range(10):
+        (scratch / f"job-{number}").write_text("in the way of the job's folder")
     lab.wait(lab.submit("echo x"), "INTERNAL_ERROR")
 
 

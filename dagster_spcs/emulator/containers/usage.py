@@ -19,7 +19,7 @@ class Usage:
 
 
 def usage_of(group: int) -> Usage | None:
-    """Return what a process group uses; None on a machine without ``/proc``."""
+    """Return what a process group uses; None while there is none, or without ``/proc``."""
     if not _PROCESSES.is_dir():
         return None
     ticks = pages = 0
@@ -29,6 +29,8 @@ def usage_of(group: int) -> Usage | None:
             if int(fields[_GROUP]) == group and not _is_ours(file.parent):
                 ticks += int(fields[_USER]) + int(fields[_SYSTEM])
                 pages += int(fields[_RESIDENT])
+    if not pages:  # the container's own command has not begun, or has ended
+        return None
     return Usage(ticks / os.sysconf("SC_CLK_TCK"), pages * os.sysconf("SC_PAGE_SIZE"))
 
 
