@@ -9,7 +9,7 @@ import yaml
 from snowflake.connector import ProgrammingError
 
 from dagster_spcs.emulator.containers import filesystem
-from dagster_spcs.emulator.sql.spelling import literal
+from dagster_spcs.emulator.sql.quoting import literal
 from dagster_spcs.emulator.statements.ml_jobs import RUNTIME
 from tests.support.emulators import POOL, Lab, new_name
 

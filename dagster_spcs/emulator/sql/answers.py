@@ -4,7 +4,7 @@ Texts and numbers follow what was seen of real accounts; where nothing was seen 
 marked "chosen" here and listed in the README's section on the emulator.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -37,6 +37,17 @@ class Result:
     def value(cls, column: str, text: str | None) -> "Result":
         """One text value under a column."""
         return cls((Column(column),), [(text,)])
+
+    @classmethod
+    def table(
+        cls,
+        rows: Iterable[Mapping[str, Any]],
+        names: Sequence[str],
+        types: Mapping[str, ColumnType],
+    ) -> "Result":
+        """Rows by column; ``types`` has the columns that are no texts. What is missing is NULL."""
+        columns = tuple(Column(name, types.get(name, "text")) for name in names)
+        return cls(columns, [[row.get(name) for name in names] for row in rows])
 
     def rowtype(self) -> list[dict[str, Any]]:
         """Return the columns as the wire describes them."""

@@ -14,8 +14,8 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from dagster_spcs.emulator.sql.file_formats import quoted_text
 from dagster_spcs.emulator.sql.log_rows import LINES
+from dagster_spcs.emulator.sql.quoting import duckdb_literal
 
 NAMES = (("SNOWFLAKE", "TELEMETRY", "EVENTS"), ("SNOWFLAKE", "TELEMETRY", "EVENTS_VIEW"))
 """The table that an account has from the beginning, and the view of it."""
@@ -120,7 +120,7 @@ class EventTable:
         logs = [log for log in self.logs if log.level != "NONE" and log.path.exists()]
         if logs:
             connection.register("SPCS_EVENT_SOURCES", _sources(logs))
-            files = f"[{', '.join(quoted_text(log.path) for log in logs)}]"
+            files = f"[{', '.join(duckdb_literal(log.path) for log in logs)}]"
             arrived = int(self.until.timestamp() * 1_000_000) * 1000
             text += (
                 f" UNION ALL {_LOG_LINES.format(lines=LINES.format(files=files), arrived=arrived)}"

@@ -6,9 +6,10 @@ emulated, is refused by name.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from dagster_spcs.emulator.sql.answers import compilation_error, not_emulated
+from dagster_spcs.emulator.sql.quoting import duckdb_literal
 from dagster_spcs.emulator.sql.words import Kind, Words
 
 Type = Literal["CSV", "JSON", "PARQUET"]
@@ -102,10 +103,10 @@ class FileFormat:
 
     def reader(self, files: Sequence[str]) -> str:
         """Return the table function by which DuckDB reads files of this format."""
-        paths = "[" + ", ".join(map(quoted_text, files)) + "]"
+        paths = "[" + ", ".join(map(duckdb_literal, files)) + "]"
         if self.type == "PARQUET":
             return f"read_parquet({paths}, union_by_name = true, filename = true)"
-        compression = f"compression = {quoted_text(self.compression)}"
+        compression = f"compression = {duckdb_literal(self.compression)}"
         if self.type == "JSON":
             form = "array" if self.flag("STRIP_OUTER_ARRAY") else "unstructured"
             return (
@@ -120,10 +121,10 @@ class FileFormat:
         if self.flag("EMPTY_FIELD_AS_NULL", default=True) and "" not in nulls:
             nulls = ["", *nulls]
         quote = self.text("FIELD_OPTIONALLY_ENCLOSED_BY")
-        yield f"delim = {quoted_text(self.text('FIELD_DELIMITER', ',') or chr(1))}"
-        yield f"quote = {quoted_text(quote)}"
-        yield f"escape = {quoted_text(self.text('ESCAPE') or quote)}"
-        yield f"nullstr = [{', '.join(map(quoted_text, nulls))}]"
+        yield f"delim = {duckdb_literal(self.text('FIELD_DELIMITER', ',') or chr(1))}"
+        yield f"quote = {duckdb_literal(quote)}"
+        yield f"escape = {duckdb_literal(self.text('ESCAPE') or quote)}"
+        yield f"nullstr = [{', '.join(map(duckdb_literal, nulls))}]"
         yield f"header = {str(self.has_header).lower()}"
         if not self.has_header:
             yield f"skip = {int(str(self.options.get('SKIP_HEADER', 0)))}"
@@ -148,11 +149,11 @@ class FileFormat:
         null = str(nulls[0] if nulls else "") if isinstance(nulls, list) else str(nulls)
         options = [
             "FORMAT csv",
-            f"DELIMITER {quoted_text(self.text('FIELD_DELIMITER', ','))}",
-            f"NULLSTR {quoted_text(null)}",
+            f"DELIMITER {duckdb_literal(self.text('FIELD_DELIMITER', ','))}",
+            f"NULLSTR {duckdb_literal(null)}",
             # Without quotes of its own, a field with the delimiter in it stands between these.
-            f"QUOTE {quoted_text(quote or chr(2))}",
-            f"ESCAPE {quoted_text(self.text('ESCAPE') or quote or chr(2))}",
+            f"QUOTE {duckdb_literal(quote or chr(2))}",
+            f"ESCAPE {duckdb_literal(self.text('ESCAPE') or quote or chr(2))}",
         ]
         if quote:
             options.append("FORCE_QUOTE *")
@@ -179,8 +180,3 @@ def _value(words: Words) -> Value:
     if words.here.kind is Kind.NUMBER:
         return words.number()
     return words.text_or_word()
-
-
-def quoted_text(text: Any) -> str:
-    """Return a text as DuckDB's SQL writes it."""
-    return "'" + str(text).replace("'", "''") + "'"

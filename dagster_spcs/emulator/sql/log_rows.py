@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from dagster_spcs.emulator.sql.file_formats import quoted_text
+from dagster_spcs.emulator.sql.quoting import duckdb_literal
 
 # A line of a log file is: nanoseconds, stream, JSON string.
 LINES = """
@@ -67,8 +67,8 @@ class LogRows:
                 }
             ),
         )
-        files = f"[{', '.join(quoted_text(source.path) for source in self.sources)}]"
-        streams = ", ".join(map(quoted_text, self.streams))
+        files = f"[{', '.join(duckdb_literal(source.path) for source in self.sources)}]"
+        streams = ", ".join(map(duckdb_literal, self.streams))
         connection.execute(
             f"CREATE OR REPLACE TEMP MACRO {self._name}() AS TABLE"
             ' SELECT make_timestamp(time // 1000) AS "TIMESTAMP", instance AS INSTANCE_ID,'

@@ -42,10 +42,3 @@ def _numbered_columns(text: str) -> str:
             pieces += [text[done : sign.start], f"COLUMN{number.value}"]
             done = number.end
     return "".join([*pieces, text[done:]])
-
-
-def literal(value: str | None) -> str:
-    """Return a text as Snowflake's SQL writes it."""
-    if value is None:
-        return "NULL"
-    return "'" + value.replace("\\", "\\\\").replace("'", "''") + "'"

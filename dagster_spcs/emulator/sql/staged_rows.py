@@ -8,6 +8,7 @@ from pathlib import Path
 import duckdb
 
 from dagster_spcs.emulator.sql.file_formats import FileFormat
+from dagster_spcs.emulator.sql.quoting import quoted
 
 
 @dataclass(frozen=True)
@@ -52,13 +53,13 @@ class StagedRows:
         if self.format.type == "JSON":
             return f'SELECT json AS "$1", {name} FROM {reader}'
         columns = self.columns(connection)
-        listed = ", ".join(map(_identifier, columns))
+        listed = ", ".join(map(quoted, columns))
         if self.format.type == "PARQUET":
-            packed = ", ".join(f"{_identifier(each)} := {_identifier(each)}" for each in columns)
+            packed = ", ".join(f"{quoted(each)} := {quoted(each)}" for each in columns)
             row = f'to_json(struct_pack({packed})) AS "$1"'
             return f"SELECT {row}, {listed}, {name} FROM {reader}"
         numbered = ", ".join(
-            f'{_identifier(each)} AS "${place}"' for place, each in enumerate(columns, 1)
+            f'{quoted(each)} AS "${place}"' for place, each in enumerate(columns, 1)
         )
         return f"SELECT {numbered}, {name} FROM {reader}"
 
@@ -79,7 +80,3 @@ def _without_pattern(path: Path) -> str:
     for sign in "*?[":
         text = text.replace(sign, f"[{sign}]")
     return text
-
-
-def _identifier(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

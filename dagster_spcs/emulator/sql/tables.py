@@ -23,6 +23,7 @@ from dagster_spcs.emulator.sql.damaged import DamagedData
 from dagster_spcs.emulator.sql.execution import Bindings, Outcome, run_statement, schema_exists
 from dagster_spcs.emulator.sql.given_rows import GivenRows
 from dagster_spcs.emulator.sql.object_name import ObjectName
+from dagster_spcs.emulator.sql.quoting import duckdb_literal, quoted
 from dagster_spcs.emulator.sql.repairs.stage_folders import stages_in
 from dagster_spcs.emulator.sql.repairs.table_notes import Note, note_of
 from dagster_spcs.emulator.sql.repairs.temporary_tables import temporaries
@@ -123,7 +124,7 @@ class Tables:
             "SELECT database_name FROM duckdb_databases() WHERE path IS NOT NULL"
         )
         for (name,) in attached.fetchall():
-            connection.execute(f"DETACH {_quoted(name)}")
+            connection.execute(f"DETACH {quoted(name)}")
         connection.close()
 
     def connect(
@@ -191,13 +192,13 @@ class Tables:
         """Return the table or view of a name as DuckDB's SQL has it; None if there is none."""
         own = temporaries(session.connection).get(name)
         if own is not None:
-            return f"temp.main.{_quoted(own)}"
+            return f"temp.main.{quoted(own)}"
         found = self._fakesnow.duck_conn.cursor().execute(
             "SELECT 1 FROM information_schema.tables WHERE table_catalog = ?"
             " AND table_schema = ? AND table_name = ?",
             list(name),
         )
-        return ".".join(map(_quoted, name)) if found.fetchall() else None
+        return quoted(*name) if found.fetchall() else None
 
     def columns(self, name: ObjectName, session: Session) -> list[TableColumn] | None:
         """Return the columns of a table or view; None if there is none of this name."""
@@ -256,7 +257,7 @@ class Tables:
             session.connection.cursor()._duck_conn.execute(f"SET schema = '{_NOWHERE}'")
             session.connection.database = None
             session.connection.database_set = session.connection.schema_set = False
-        self._fakesnow.duck_conn.cursor().execute(f"DETACH {_quoted(name)}")
+        self._fakesnow.duck_conn.cursor().execute(f"DETACH {quoted(name)}")
         if self._folder is not None:
             (self._folder / f"{name}.db").unlink(missing_ok=True)
         self.stages.remove(name)
@@ -265,10 +266,10 @@ class Tables:
         """Remove a schema with all that is in it; a session that stands in it stands in none."""
         connection = session.connection
         if (connection.database, connection.schema) == (database, schema):
-            connection._duck_conn.execute(f"SET schema = {_literal(f'{database}.main')}")
+            connection._duck_conn.execute(f"SET schema = {duckdb_literal(f'{database}.main')}")
             connection._schema = None
             connection.schema_set = False
-        place = f"{_quoted(database)}.{_quoted(schema)}"
+        place = quoted(database, schema)
         cursor = self._fakesnow.duck_conn.cursor()
         cursor.execute(f"DROP SCHEMA {place} CASCADE")
         for table in ("_fs_stages", "_fs_file_formats"):
@@ -345,7 +346,7 @@ class Tables:
         session = self.connect(None, None)
         for name in self.stages.lasting():
             if self.schema_exists(*name[:2]):
-                session.cursor().execute(f"CREATE STAGE {'.'.join(map(_quoted, name))}")
+                session.cursor().execute(f"CREATE STAGE {quoted(*name)}")
         session.close()
 
     def _keep_stages(self) -> None:
@@ -413,15 +414,7 @@ def _enter_database(connection: FakeSnowflakeConnection, text: str) -> None:
     created = _CREATE_DATABASE.match(text)
     if created:
         name = Words(text[created.end() :]).identifier()
-        connection.cursor().execute(f"USE DATABASE {_quoted(name)}")
+        connection.cursor().execute(f"USE DATABASE {quoted(name)}")
     if connection.database_set and not connection.schema_set:
         connection.cursor().execute("CREATE SCHEMA IF NOT EXISTS PUBLIC")
         connection.cursor().execute("USE SCHEMA PUBLIC")
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

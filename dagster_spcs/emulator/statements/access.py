@@ -5,8 +5,7 @@ Whoever holds the emulator's password may do everything (listed in the README am
 
 from dagster_spcs.emulator.sql.answers import Column, Result, does_not_exist
 from dagster_spcs.emulator.sql.words import Words
-from dagster_spcs.emulator.statements.jobs import limit_clause
-from dagster_spcs.emulator.statements.patterns import like
+from dagster_spcs.emulator.statements.objects import Selection, like_clause, limit_clause
 from dagster_spcs.emulator.statements.registry import Context, handles
 
 _ROLES = (
@@ -62,15 +61,14 @@ def drop_role(words: Words, context: Context) -> Result:
 @handles("SHOW ROLES")
 def show_roles(words: Words, context: Context) -> Result:
     """``SHOW ROLES [LIKE …] [LIMIT …]``."""
-    pattern = like(words.string()) if words.take("LIKE") else None
-    limit, _ = limit_clause(words)
+    pattern = like_clause(words)
+    selection = Selection(pattern, "", *limit_clause(words))
     words.end()
     rows = [
         (None, name, "N", "Y" if name == context.session.role else "N", "Y", 0, 0, 0, "", "")
-        for name in sorted(context.account.roles)
-        if pattern is None or pattern.fullmatch(name)
+        for name in selection.of(sorted(context.account.roles), str)
     ]
-    return Result(_ROLES, rows[:limit])
+    return Result(_ROLES, rows)
 
 
 @handles("GRANT", "REVOKE")

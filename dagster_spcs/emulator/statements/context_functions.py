@@ -3,8 +3,8 @@
 import json
 from collections.abc import Callable
 
+from dagster_spcs.emulator.sql.quoting import literal
 from dagster_spcs.emulator.sql.sessions import SERVER_VERSION
-from dagster_spcs.emulator.sql.spelling import literal
 from dagster_spcs.emulator.sql.words import Kind, Words
 from dagster_spcs.emulator.statements.registry import Context
 

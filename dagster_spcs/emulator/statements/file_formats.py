@@ -8,11 +8,15 @@ from dagster_spcs.emulator.sql.answers import (
     Column,
     Result,
     already_exists,
-    does_not_exist,
 )
 from dagster_spcs.emulator.sql.file_formats import FileFormat, Value, read_format_options
 from dagster_spcs.emulator.sql.words import Words
-from dagster_spcs.emulator.statements.patterns import like
+from dagster_spcs.emulator.statements.objects import (
+    Selection,
+    drop_object,
+    like_clause,
+    require_schema,
+)
 from dagster_spcs.emulator.statements.places import scope_of
 from dagster_spcs.emulator.statements.registry import Context, handles
 
@@ -36,8 +40,7 @@ def create_file_format(words: Words, context: Context) -> Result:
     leading = words.text[: words.here.start].upper().split()
     may_exist = words.take("IF", "NOT", "EXISTS")
     name = context.session.resolve(words.object_name(), "CREATE FILE FORMAT")
-    if not context.tables.schema_exists(name[0], name[1]):
-        raise does_not_exist("Schema", f"{name[0]}.{name[1]}")
+    require_schema(name, context)
     options = read_format_options(words)
     words.end()
     account = context.account
@@ -77,28 +80,19 @@ def alter_file_format(words: Words, context: Context) -> Result:
 @handles("DROP FILE FORMAT")
 def drop_file_format(words: Words, context: Context) -> Result:
     """``DROP FILE FORMAT [IF EXISTS] <name>``."""
-    may_be_absent = words.take("IF", "EXISTS")
-    name = context.session.resolve(words.object_name(), "DROP")
-    words.end()
-    if not context.account.drop_file_format(name):
-        if not may_be_absent:
-            raise does_not_exist("File format", ".".join(name))
-        return Result.status(f"Drop statement executed successfully ({name[2]} already dropped).")
-    return Result.status(f"{name[2]} successfully dropped.")
+    return drop_object(words, context, "File format", context.account.drop_file_format)
 
 
 @handles("SHOW FILE FORMATS")
 def show_file_formats(words: Words, context: Context) -> Result:
     """``SHOW FILE FORMATS [LIKE …] [IN { ACCOUNT | DATABASE | SCHEMA } [<name>]]``."""
-    pattern = like(words.string()) if words.take("LIKE") else None
+    pattern = like_clause(words)
     scope = scope_of(words, context)
     words.end()
-    rows = [
-        _shown(each)
-        for name, each in sorted(context.account.file_formats.items())
-        if name[: len(scope)] == scope and (pattern is None or pattern.fullmatch(name[2]))
-    ]
-    return Result(_COLUMNS, rows)
+    formats = sorted(context.account.file_formats.items())
+    found = [each for name, each in formats if name[: len(scope)] == scope]
+    chosen = Selection(pattern).of(found, lambda each: each.name[2])
+    return Result(_COLUMNS, list(map(_shown, chosen)))
 
 
 def _shown(found: NamedFormat) -> tuple[Any, ...]:

@@ -3,7 +3,7 @@
 from dagster_spcs.emulator.account.account import ImageRepository
 from dagster_spcs.emulator.sql.answers import Column, Result, already_exists, does_not_exist
 from dagster_spcs.emulator.sql.words import Words
-from dagster_spcs.emulator.statements.patterns import like
+from dagster_spcs.emulator.statements.objects import drop_object, like_clause, require_schema
 from dagster_spcs.emulator.statements.places import scope_of
 from dagster_spcs.emulator.statements.pools import read_options
 from dagster_spcs.emulator.statements.registry import Context, handles
@@ -20,8 +20,7 @@ def create_repository(words: Words, context: Context) -> Result:
         if may_exist:
             return Result.status(f"{name[2]} already exists, statement succeeded.")
         raise already_exists(name[2])
-    if not context.tables.schema_exists(name[0], name[1]):
-        raise does_not_exist("Schema", f"{name[0]}.{name[1]}")
+    require_schema(name, context)
     context.account.add_repository(
         ImageRepository(name, context.account.now(), context.session.role, options.get("COMMENT"))
     )
@@ -31,7 +30,7 @@ def create_repository(words: Words, context: Context) -> Result:
 @handles("SHOW IMAGE REPOSITORIES")
 def show_repositories(words: Words, context: Context) -> Result:
     """``SHOW IMAGE REPOSITORIES [LIKE …] [IN { ACCOUNT | DATABASE | SCHEMA } [<name>]]``."""
-    pattern = like(words.string()) if words.take("LIKE") else None
+    pattern = like_clause(words)
     scope = scope_of(words, context)
     words.end()
     names = "created_on name database_name schema_name repository_url owner owner_role_type comment"
@@ -60,20 +59,13 @@ def show_repositories(words: Words, context: Context) -> Result:
 @handles("DROP IMAGE REPOSITORY")
 def drop_repository(words: Words, context: Context) -> Result:
     """``DROP IMAGE REPOSITORY [IF EXISTS] <name>``."""
-    may_be_absent = words.take("IF", "EXISTS")
-    name = context.session.resolve(words.object_name(), "DROP")
-    words.end()
-    if not context.account.drop_repository(name):
-        if not may_be_absent:
-            raise does_not_exist("Image Repository", ".".join(name))
-        return Result.status(f"Drop statement executed successfully ({name[2]} already dropped).")
-    return Result.status(f"{name[2]} successfully dropped.")
+    return drop_object(words, context, "Image Repository", context.account.drop_repository)
 
 
 @handles("SHOW IMAGES")
 def show_images(words: Words, context: Context) -> Result:
     """``SHOW IMAGES [LIKE …] IN IMAGE REPOSITORY <name>``: those the emulator was given."""
-    pattern = like(words.string()) if words.take("LIKE") else None
+    pattern = like_clause(words)
     words.expect("IN", "IMAGE", "REPOSITORY")
     name = context.session.resolve(words.object_name(), "SHOW")
     words.end()

@@ -13,7 +13,7 @@ from dagster_spcs.emulator.sql.answers import (
     nothing_to_show,
 )
 from dagster_spcs.emulator.sql.words import Kind, Words
-from dagster_spcs.emulator.statements.patterns import like
+from dagster_spcs.emulator.statements.objects import Selection, already_dropped, like_clause
 from dagster_spcs.emulator.statements.registry import METHODS, Context, handles
 from dagster_spcs.spcs.status import JobStatus
 
@@ -32,7 +32,6 @@ _TYPES: dict[str, ColumnType] = {
     **dict.fromkeys(("auto_resume", "is_job", "is_async_job", "is_upgrading"), "boolean"),
     **dict.fromkeys(("created_on", "updated_on", "resumed_on", "suspended_on"), "timestamp_ltz"),
 }
-MAX_ROWS = 10_000
 
 
 def table(rows: Iterable[dict[str, Any]], names: list[str]) -> Result:
@@ -55,22 +54,16 @@ def show_services(words: Words, context: Context) -> Result:
     """``SHOW [JOB] SERVICES [EXCLUDE JOBS] [LIKE …] [IN …] [STARTS WITH …] [LIMIT …]``."""
     only_jobs = words.began("SHOW", "JOB")
     without_jobs = words.take("EXCLUDE", "JOBS")
-    pattern = like(words.string()) if words.take("LIKE") else None
+    pattern = like_clause(words)
     chosen = _in_scope(words, context)
-    prefix = words.string() if words.take("STARTS", "WITH") else None
-    limit, after = limit_clause(words)
+    selection = Selection.read(words, pattern)
     if words.at("OF", "TYPE"):
         raise not_emulated("SHOW SERVICES OF TYPE")
     words.end()
     # Long-running services are not part of this emulator, so jobs are all there is.
     found = [] if without_jobs else sorted(chosen, key=lambda job: job.name)
-    rows = [
-        context.account.properties_of(job)
-        for job in found
-        if (pattern is None or pattern.fullmatch(job.short_name))
-        and job.short_name.startswith(prefix or "")
-        and job.short_name > (after or "")
-    ][:limit]
+    shown = selection.of(found, lambda job: job.short_name)
+    rows = map(context.account.properties_of, shown)
     return table(rows, _shown_columns(only_jobs=only_jobs, without_jobs=without_jobs))
 
 
@@ -130,14 +123,6 @@ def _at_name(words: Words) -> bool:
 
 def _at_option(words: Words) -> bool:
     return words.at("STARTS", "WITH") or words.at("LIMIT") or words.at("OF", "TYPE")
-
-
-def limit_clause(words: Words) -> tuple[int, str | None]:
-    """``[LIMIT <n> [FROM '<name>']]``: how many rows, and the name they come after."""
-    if not words.take("LIMIT"):
-        return MAX_ROWS, None
-    limit = min(words.number(), MAX_ROWS)
-    return limit, words.string() if words.take("FROM") else None
 
 
 @handles("SHOW SERVICE CONTAINERS IN SERVICE")
@@ -226,7 +211,7 @@ async def drop_service(words: Words, context: Context) -> Result:
     words.end()
     account = context.account
     if may_be_absent and name not in account.jobs:
-        return Result.status(f"Drop statement executed successfully ({name[2]} already dropped).")
+        return already_dropped(name[2])
     await drop(account.job(name), context)
     return Result.status(f"{name[2]} successfully dropped.")
 

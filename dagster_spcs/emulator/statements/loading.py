@@ -20,10 +20,10 @@ from dagster_spcs.emulator.sql.execution import run_statement
 from dagster_spcs.emulator.sql.file_formats import FileFormat
 from dagster_spcs.emulator.sql.given_rows import Rewritten
 from dagster_spcs.emulator.sql.object_name import ObjectName
+from dagster_spcs.emulator.sql.quoting import quoted
 from dagster_spcs.emulator.sql.stage_files import Stage, StageFile
 from dagster_spcs.emulator.sql.staged_rows import StagedRows
 from dagster_spcs.emulator.sql.words import Kind, Words
-from dagster_spcs.emulator.statements.places import quoted
 from dagster_spcs.emulator.statements.registry import Context, handles
 from dagster_spcs.emulator.statements.rewriting import rewrite
 from dagster_spcs.emulator.statements.staged_queries import (
@@ -94,7 +94,7 @@ def _read(words: Words, context: Context) -> _Copy:
         copy.columns = words.listed(words.identifier)
     if not words.take("FROM"):
         database, schema, table = copy.table
-        copy.location = f"{quoted((database, schema, f'%{table}'))}"
+        copy.location = quoted(database, schema, f"%{table}")
     elif words.take("("):
         copy.query = words.until_closed()
     else:
@@ -231,11 +231,11 @@ class _Loading:
 
     def _insert(self, staged: StagedRows) -> int:
         columns = self._copy.columns
-        listed = f" ({', '.join(quoted([each]) for each in columns)})" if columns else ""
+        listed = f" ({', '.join(map(quoted, columns))})" if columns else ""
         query = self._query(staged)
         if query.into is not None:
-            listed = f" ({', '.join(quoted([each]) for each in query.into)})"
-        text = f"INSERT INTO {quoted(self._copy.table)}{listed} {query.text}"
+            listed = f" ({', '.join(map(quoted, query.into))})"
+        text = f"INSERT INTO {quoted(*self._copy.table)}{listed} {query.text}"
         outcome = run_statement(self._session, text, {})
         return int(outcome.table.column(0)[0].as_py())
 
@@ -302,11 +302,11 @@ class _Loading:
             keys = self._duck.execute(
                 f'SELECT DISTINCT unnest(json_keys("$1")) FROM {staged.reference}'
             ).fetchall()
-            return {key: f'"$1":{quoted([key])}' for (key,) in keys}
+            return {key: f'"$1":{quoted(key)}' for (key,) in keys}
         if self._copy.format.type == "CSV":
             columns = staged.columns(self._duck)
             return {name: f'"${place}"' for place, name in enumerate(columns, 1)}
-        return {name: quoted([name]) for name in staged.columns(self._duck)}
+        return {name: quoted(name) for name in staged.columns(self._duck)}
 
     def _target(self) -> list[tuple[str, str]]:
         """Return name and type of the columns that are loaded into."""
@@ -328,7 +328,7 @@ class _Loading:
     def _was_loaded(self, name: str, modified: datetime) -> bool:
         database, schema, table = self._copy.table
         rows = self._duck.execute(
-            f"SELECT last_load_time FROM {quoted([database])}.{_HISTORY}"
+            f"SELECT last_load_time FROM {quoted(database)}.{_HISTORY}"
             " WHERE file_name = ? AND table_name = ? AND schema_name = ?",
             [name, table, schema],
         ).fetchall()
@@ -338,7 +338,7 @@ class _Loading:
     def _remember(self, name: str, parsed: int, loaded: int) -> None:
         database, schema, table = self._copy.table
         self._duck.execute(
-            f"INSERT INTO {quoted([database])}.{_HISTORY}"
+            f"INSERT INTO {quoted(database)}.{_HISTORY}"
             " VALUES (?, ?, ?, ?, 'LOADED', ?, ?, NULL, NULL, NULL, NULL, ?, 1)",
             [schema, name, table, self._now().isoformat(), loaded, parsed, parsed - loaded],
         )

@@ -19,10 +19,10 @@ from dagster_spcs.emulator.sql.answers import (
     does_not_exist,
     not_emulated,
 )
+from dagster_spcs.emulator.sql.quoting import quoted
 from dagster_spcs.emulator.sql.stage_files import StageLocation
 from dagster_spcs.emulator.sql.words import Words
 from dagster_spcs.emulator.statements.execute import Clauses, submit
-from dagster_spcs.emulator.statements.places import quoted
 from dagster_spcs.emulator.statements.registry import SYSTEM_FUNCTIONS, Context
 
 RUNTIME = "/snowflake/images/snowflake_images/ml_runtime:emulator"
@@ -185,7 +185,7 @@ def _full_location(text: str, context: Context) -> str:
     location = StageLocation.parse(text[1:])
     name = context.session.resolve(location.name)
     plain = all(part.isidentifier() and part == part.upper() for part in name)
-    full = ".".join(name) if plain else quoted(name)
+    full = ".".join(name) if plain else quoted(*name)
     return f"@{full}/{location.path}".rstrip("/")
 
 

@@ -3,13 +3,10 @@
 What is in them is fakesnow's. fakesnow shows them without comment, time and filter.
 """
 
-import re
-from collections.abc import Callable, Iterable
 from typing import Any
 
 from dagster_spcs.emulator.account.places import Place
 from dagster_spcs.emulator.sql.answers import (
-    Column,
     ColumnType,
     Result,
     already_exists,
@@ -18,9 +15,10 @@ from dagster_spcs.emulator.sql.answers import (
     nothing_to_show,
 )
 from dagster_spcs.emulator.sql.given_rows import Rewritten
+from dagster_spcs.emulator.sql.quoting import quoted
 from dagster_spcs.emulator.sql.words import Kind, Words
-from dagster_spcs.emulator.statements.jobs import drop, limit_clause
-from dagster_spcs.emulator.statements.patterns import like
+from dagster_spcs.emulator.statements.jobs import drop
+from dagster_spcs.emulator.statements.objects import Selection, already_dropped, like_clause
 from dagster_spcs.emulator.statements.registry import Context, handles
 
 _TYPES: dict[str, ColumnType] = {"created_on": "timestamp_ltz"}
@@ -40,11 +38,6 @@ _STAGE_COLUMNS = (
 _TERSE_COLUMNS = "created_on name kind database_name schema_name".split()
 _IGNORED_OPTIONS = ("DATA_RETENTION_TIME_IN_DAYS", "MAX_DATA_EXTENSION_TIME_IN_DAYS")
 """Of time travel, which is not emulated (docs/emulator.md)."""
-
-
-def quoted(parts: Iterable[str]) -> str:
-    """Return a full name as SQL."""
-    return ".".join('"' + part.replace('"', '""') + '"' for part in parts)
 
 
 @handles(
@@ -75,7 +68,7 @@ async def create(words: Words, context: Context) -> Result | Rewritten | None:
     session = context.session
     place = Place(context.account.now(), session.role, comment, "TRANSIENT" in leading)
     context.account.places.put(place, *name)
-    return Rewritten(f"CREATE {kind} {quoted(name)}")
+    return Rewritten(f"CREATE {kind} {quoted(*name)}")
 
 
 def _options(words: Words) -> str:
@@ -113,8 +106,7 @@ async def _drop(words: Words, context: Context, kind: str) -> Result:
     words.end()
     if not _exists(name, context):
         if may_be_absent:
-            text = f"Drop statement executed successfully ({name[-1]} already dropped)."
-            return Result.status(text)
+            return already_dropped(name[-1])
         raise does_not_exist(kind.capitalize(), ".".join(name))
     await remove(name, context)
     return Result.status(f"{name[-1]} successfully dropped.")
@@ -188,9 +180,10 @@ def show_databases(words: Words, context: Context) -> Result:
     """``SHOW [TERSE] DATABASES [HISTORY] [LIKE …] [IN ACCOUNT] [STARTS WITH …] [LIMIT …]``."""
     is_terse = words.began("SHOW", "TERSE")
     words.take("HISTORY")
-    pattern = _like(words)
+    pattern = like_clause(words)
     words.take("IN", "ACCOUNT")
-    is_wanted = _filter(words, pattern)
+    selection = Selection.read(words, pattern)
+    words.end()
     current = _current(context)[0]
     rows = []
     for name in context.tables.databases():
@@ -210,7 +203,7 @@ def show_databases(words: Words, context: Context) -> Result:
                 "owner_role_type": "ROLE",
             }
         )
-    return _result(is_wanted(rows), _TERSE_COLUMNS if is_terse else _DATABASE_COLUMNS)
+    return _shown(selection, rows, _TERSE_COLUMNS if is_terse else _DATABASE_COLUMNS)
 
 
 @handles("SHOW SCHEMAS", "SHOW TERSE SCHEMAS")
@@ -218,7 +211,7 @@ def show_schemas(words: Words, context: Context) -> Result:
     """``SHOW [TERSE] SCHEMAS [HISTORY] [LIKE …] [IN { ACCOUNT | [DATABASE] <name> }] …``."""
     is_terse = words.began("SHOW", "TERSE")
     words.take("HISTORY")
-    pattern = _like(words)
+    pattern = like_clause(words)
     current = _current(context)
     database = current[0]
     if words.take("IN", "ACCOUNT"):
@@ -229,7 +222,8 @@ def show_schemas(words: Words, context: Context) -> Result:
             database = words.identifier()
         if database is None or not context.tables.database_exists(database):
             raise nothing_to_show()
-    is_wanted = _filter(words, pattern)
+    selection = Selection.read(words, pattern)
+    words.end()
     rows = []
     for place_name in context.tables.schemas(database):
         place = context.account.places.get(*place_name)
@@ -248,15 +242,16 @@ def show_schemas(words: Words, context: Context) -> Result:
                 "owner_role_type": "ROLE",
             }
         )
-    return _result(is_wanted(rows), _TERSE_COLUMNS if is_terse else _SCHEMA_COLUMNS)
+    return _shown(selection, rows, _TERSE_COLUMNS if is_terse else _SCHEMA_COLUMNS)
 
 
 @handles("SHOW STAGES", "SHOW TERSE STAGES")
 def show_stages(words: Words, context: Context) -> Result:
     """``SHOW [TERSE] STAGES [LIKE …] [IN { ACCOUNT | DATABASE | SCHEMA } [<name>]] …``."""
-    pattern = _like(words)
+    pattern = like_clause(words)
     scope = scope_of(words, context)
-    is_wanted = _filter(words, pattern)
+    selection = Selection.read(words, pattern)
+    words.end()
     rows = []
     for database, schema, name, is_temporary in context.tables.named_stages():
         if (database, schema)[: len(scope)] != scope:
@@ -278,7 +273,11 @@ def show_stages(words: Words, context: Context) -> Result:
                 "directory_enabled": "N",
             }
         )
-    return _result(is_wanted(rows), _STAGE_COLUMNS)
+    return _shown(selection, rows, _STAGE_COLUMNS)
+
+
+def _shown(selection: Selection, rows: list[dict[str, Any]], names: list[str]) -> Result:
+    return Result.table(selection.of(rows, lambda row: str(row["name"])), names, _TYPES)
 
 
 def scope_of(words: Words, context: Context) -> tuple[str, ...]:
@@ -298,35 +297,6 @@ def scope_of(words: Words, context: Context) -> tuple[str, ...]:
     if not scope or not _exists(scope, context):
         raise nothing_to_show()
     return scope
-
-
-def _like(words: Words) -> re.Pattern[str] | None:
-    return like(words.string()) if words.take("LIKE") else None
-
-
-def _filter(
-    words: Words, pattern: re.Pattern[str] | None
-) -> Callable[[list[dict[str, Any]]], list[dict[str, Any]]]:
-    """Read ``[STARTS WITH '…'] [LIMIT <n> [FROM '…']]``; return what leaves the wanted rows."""
-    start = words.string() if words.take("STARTS", "WITH") else ""
-    limit, after = limit_clause(words)
-    words.end()
-
-    def wanted(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        return [
-            row
-            for row in rows
-            if (pattern is None or pattern.fullmatch(row["name"]))
-            and row["name"].startswith(start)
-            and (after is None or row["name"] > after)
-        ][:limit]
-
-    return wanted
-
-
-def _result(rows: list[dict[str, Any]], names: list[str]) -> Result:
-    shown = tuple(Column(name, _TYPES.get(name, "text")) for name in names)
-    return Result(shown, [[row.get(name) for name in names] for row in rows])
 
 
 def _current(context: Context) -> tuple[str | None, str | None]:

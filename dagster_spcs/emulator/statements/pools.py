@@ -13,8 +13,8 @@ from dagster_spcs.emulator.sql.answers import (
     not_emulated,
 )
 from dagster_spcs.emulator.sql.words import Kind, Words
-from dagster_spcs.emulator.statements.jobs import drop, limit_clause
-from dagster_spcs.emulator.statements.patterns import like
+from dagster_spcs.emulator.statements.jobs import drop
+from dagster_spcs.emulator.statements.objects import Selection, already_dropped, like_clause
 from dagster_spcs.emulator.statements.registry import SYSTEM_FUNCTIONS, Context, handles
 
 _NUMBERS = (
@@ -118,13 +118,6 @@ def _row(pool: ComputePool, context: Context) -> dict[str, Any]:
     }
 
 
-def _result(rows: list[dict[str, Any]], names: list[str]) -> Result:
-    return Result(
-        tuple(Column(name, _TYPES.get(name, "text")) for name in names),
-        [[row.get(name) for name in names] for row in rows],
-    )
-
-
 _SHOWN = (
     "name state min_nodes max_nodes instance_family num_services num_jobs auto_suspend_secs"
     " auto_resume active_nodes idle_nodes target_nodes created_on resumed_on updated_on owner"
@@ -135,18 +128,13 @@ _SHOWN = (
 @handles("SHOW COMPUTE POOLS")
 def show_pools(words: Words, context: Context) -> Result:
     """``SHOW COMPUTE POOLS [LIKE …] [STARTS WITH …] [LIMIT … [FROM …]]``."""
-    pattern = like(words.string()) if words.take("LIKE") else None
-    prefix = words.string() if words.take("STARTS", "WITH") else None
-    limit, after = limit_clause(words)
+    pattern = like_clause(words)
+    selection = Selection.read(words, pattern)
     words.end()
-    rows = [
-        _row(pool, context)
-        for name, pool in sorted(context.account.pools.items())
-        if (pattern is None or pattern.fullmatch(name))
-        and (prefix is None or name.startswith(prefix))
-        and (after is None or name > after)
-    ]
-    return _result(rows[:limit], [*_SHOWN, "placement_group", "backup_instance_families"])
+    pools = sorted(context.account.pools.values(), key=lambda pool: pool.name)
+    rows = [_row(pool, context) for pool in selection.of(pools, lambda pool: pool.name)]
+    names = [*_SHOWN, "placement_group", "backup_instance_families"]
+    return Result.table(rows, names, _TYPES)
 
 
 @handles("DESCRIBE COMPUTE POOL", "DESC COMPUTE POOL")
@@ -154,10 +142,8 @@ def describe_pool(words: Words, context: Context) -> Result:
     """``DESCRIBE COMPUTE POOL <name>``."""
     pool = context.account.pool(words.identifier())
     words.end()
-    return _result(
-        [_row(pool, context)],
-        [*_SHOWN, "budget", "error_code", "status_message", "placement_group"],
-    )
+    names = [*_SHOWN, "budget", "error_code", "status_message", "placement_group"]
+    return Result.table([_row(pool, context)], names, _TYPES)
 
 
 @handles("ALTER COMPUTE POOL")
@@ -215,7 +201,7 @@ def drop_pool(words: Words, context: Context) -> Result:
     name = words.identifier()
     words.end()
     if may_be_absent and name not in context.account.pools:
-        return Result.status(f"Drop statement executed successfully ({name} already dropped).")
+        return already_dropped(name)
     context.account.drop_pool(name)
     return Result.status(f"{name} successfully dropped.")
 

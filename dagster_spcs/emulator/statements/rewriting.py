@@ -8,12 +8,11 @@ import pyarrow as pa
 from dagster_spcs.emulator.sql.answers import Result, SqlError, not_emulated
 from dagster_spcs.emulator.sql.given_rows import GivenRows, Rewritten
 from dagster_spcs.emulator.sql.log_rows import LogRows
-from dagster_spcs.emulator.sql.spelling import literal
+from dagster_spcs.emulator.sql.quoting import literal, quoted
 from dagster_spcs.emulator.sql.staged_rows import StagedRows
 from dagster_spcs.emulator.sql.words import Kind, Token, Words
 from dagster_spcs.emulator.statements.context_functions import CONTEXT_FUNCTIONS, session_function
 from dagster_spcs.emulator.statements.events import event_table, is_event_table
-from dagster_spcs.emulator.statements.places import quoted
 from dagster_spcs.emulator.statements.registry import (
     ACCOUNT_TABLES,
     SERVICE_TABLES,
@@ -150,12 +149,12 @@ class _Rewriting:
             name = inner.object_name()
             inner.end()
             words.expect(")")
-            return quoted(name)
+            return quoted(*name)
         if self._staged and words.take("$") and words.here.kind is Kind.NUMBER:
             column = f"${words.step().value}"
             if self._is_parquet and words.take(":"):
                 return _quoted_part(words)
-            return quoted([column])
+            return quoted(column)
         return None
 
     @property
@@ -193,7 +192,7 @@ def _quoted_part(words: Words) -> str:
     token = words.step()
     if token.kind not in (Kind.WORD, Kind.QUOTED):
         raise words.unexpected("expected the name of a column")
-    return quoted([token.value])
+    return quoted(token.value)
 
 
 class _Columns:

@@ -11,12 +11,16 @@ from dagster_spcs.emulator.sql.answers import (
     Result,
     already_exists,
     compilation_error,
-    does_not_exist,
     not_emulated,
 )
 from dagster_spcs.emulator.sql.words import Kind, Words
-from dagster_spcs.emulator.statements.jobs import limit_clause
-from dagster_spcs.emulator.statements.patterns import like
+from dagster_spcs.emulator.statements.objects import (
+    Selection,
+    drop_object,
+    like_clause,
+    limit_clause,
+    require_schema,
+)
 from dagster_spcs.emulator.statements.places import scope_of
 from dagster_spcs.emulator.statements.registry import Context, handles
 
@@ -44,8 +48,7 @@ def create_secret(words: Words, context: Context) -> Result:
         if may_exist:
             return Result.status(f"{name[2]} already exists, statement succeeded.")
         raise already_exists(name[2])
-    if not context.tables.schema_exists(name[0], name[1]):
-        raise does_not_exist("Schema", f"{name[0]}.{name[1]}")
+    require_schema(name, context)
     words.expect("TYPE", "=")
     kind = words.word()
     if kind not in _KEYS:
@@ -94,29 +97,19 @@ def alter_secret(words: Words, context: Context) -> Result:
 @handles("DROP SECRET")
 def drop_secret(words: Words, context: Context) -> Result:
     """``DROP SECRET [IF EXISTS] <name>``."""
-    may_be_absent = words.take("IF", "EXISTS")
-    name = context.session.resolve(words.object_name(), "DROP")
-    words.end()
-    if not context.account.drop_secret(name):
-        if not may_be_absent:
-            raise does_not_exist("Secret", ".".join(name))
-        return Result.status(f"Drop statement executed successfully ({name[2]} already dropped).")
-    return Result.status(f"{name[2]} successfully dropped.")
+    return drop_object(words, context, "Secret", context.account.drop_secret)
 
 
 @handles("SHOW SECRETS")
 def show_secrets(words: Words, context: Context) -> Result:
     """``SHOW SECRETS [LIKE …] [IN …] [LIMIT …]``."""
-    pattern = like(words.string()) if words.take("LIKE") else None
+    pattern = like_clause(words)
     scope = scope_of(words, context)
-    limit, _ = limit_clause(words)
+    selection = Selection(pattern, "", *limit_clause(words))
     words.end()
-    rows = [
-        _row(secret)
-        for name, secret in sorted(context.account.secrets.items())
-        if name[: len(scope)] == scope and (pattern is None or pattern.fullmatch(name[2]))
-    ]
-    return Result(_COLUMNS, rows[:limit])
+    secrets = sorted(context.account.secrets.items())
+    found = [secret for name, secret in secrets if name[: len(scope)] == scope]
+    return Result(_COLUMNS, [_row(each) for each in selection.of(found, lambda each: each.name[2])])
 
 
 @handles("DESCRIBE SECRET", "DESC SECRET")

@@ -11,6 +11,7 @@ from dagster_spcs.emulator.sql.answers import (
     does_not_exist,
 )
 from dagster_spcs.emulator.sql.file_formats import FileFormat, Value, read_format_options
+from dagster_spcs.emulator.sql.quoting import quoted
 from dagster_spcs.emulator.sql.stage_files import Stage, StageFile
 from dagster_spcs.emulator.sql.staged_rows import StagedRows
 from dagster_spcs.emulator.sql.words import Kind, Token, Words
@@ -170,7 +171,7 @@ def _inferred(
 def _expression(name: str, kind: str, format_: FileFormat, place: int) -> str:
     if format_.type == "CSV":
         return f"${place + 1}::{kind}"
-    part = name if _PLAIN.fullmatch(name) else '"' + name.replace('"', '""') + '"'
+    part = name if _PLAIN.fullmatch(name) else quoted(name)
     return f"$1:{part}::{kind}"
 
 

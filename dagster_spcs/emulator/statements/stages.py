@@ -21,6 +21,7 @@ from dagster_spcs.emulator.sql.answers import (
 )
 from dagster_spcs.emulator.sql.stage_files import Stage, StageFile
 from dagster_spcs.emulator.sql.words import Words, decode_string
+from dagster_spcs.emulator.statements.objects import drop_object
 from dagster_spcs.emulator.statements.registry import Context, handles
 
 _LOCAL = re.compile(r"\s*(?:('file://(?:[^'\\]|''|\\.)*')|(file://[^\s;]*))", re.IGNORECASE)
@@ -180,14 +181,7 @@ def describe_stage(words: Words, context: Context) -> Result:
 @handles("DROP STAGE")
 def drop_stage(words: Words, context: Context) -> Result:
     """``DROP STAGE [IF EXISTS] <name>``."""
-    may_be_absent = words.take("IF", "EXISTS")
-    name = context.session.resolve(words.object_name(), "DROP")
-    words.end()
-    if not context.tables.drop_stage(name):
-        if not may_be_absent:
-            raise does_not_exist("Stage", ".".join(name))
-        return Result.status(f"Drop statement executed successfully ({name[2]} already dropped).")
-    return Result.status(f"{name[2]} successfully dropped.")
+    return drop_object(words, context, "Stage", context.tables.drop_stage)
 
 
 def _copied(files: list[StageFile], path: str, target: Stage, folder: str) -> Result:

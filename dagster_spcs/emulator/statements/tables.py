@@ -11,14 +11,13 @@ from dagster_spcs.emulator.sql.answers import Column, ColumnType, Result, does_n
 from dagster_spcs.emulator.sql.event_table import COLUMNS as EVENT_COLUMNS
 from dagster_spcs.emulator.sql.execution import run_statement
 from dagster_spcs.emulator.sql.object_name import ObjectName
+from dagster_spcs.emulator.sql.quoting import literal, quoted
 from dagster_spcs.emulator.sql.repairs.table_notes import Key, Note
-from dagster_spcs.emulator.sql.spelling import literal
 from dagster_spcs.emulator.sql.tables import Relation, TableColumn
 from dagster_spcs.emulator.sql.words import Words
 from dagster_spcs.emulator.statements.events import is_event_table
-from dagster_spcs.emulator.statements.jobs import limit_clause
-from dagster_spcs.emulator.statements.patterns import like
-from dagster_spcs.emulator.statements.places import at_name, quoted, scope_of
+from dagster_spcs.emulator.statements.objects import Selection, like_clause
+from dagster_spcs.emulator.statements.places import at_name, scope_of
 from dagster_spcs.emulator.statements.registry import Context, handles
 
 _DESCRIBED = tuple(
@@ -156,7 +155,7 @@ async def comment_columns(words: Words, context: Context) -> Result | None:
             break
     words.end()
     statements = [
-        f"COMMENT ON COLUMN {quoted((*name, column))} IS {literal(comment)}"
+        f"COMMENT ON COLUMN {quoted(*name, column)} IS {literal(comment)}"
         for column, comment in comments.items()
     ]
 
@@ -173,7 +172,9 @@ def show_tables(words: Words, context: Context) -> Result:
     """``SHOW [TERSE] TABLES [HISTORY] [LIKE …] [IN …] [STARTS WITH …] [LIMIT …]``."""
     is_terse = words.began("SHOW", "TERSE")
     found = _shown(words, context, "TABLE", "TEMPORARY")
-    return _result([_row(each, context) for each in found], _TERSE if is_terse else _TABLES)
+    return Result.table(
+        [_row(each, context) for each in found], _TERSE if is_terse else _TABLES, _COLUMN_TYPES
+    )
 
 
 @handles("SHOW VIEWS", "SHOW TERSE VIEWS")
@@ -181,7 +182,9 @@ def show_views(words: Words, context: Context) -> Result:
     """``SHOW [TERSE] VIEWS [LIKE …] [IN …] [STARTS WITH …] [LIMIT …]``."""
     is_terse = words.began("SHOW", "TERSE")
     found = _shown(words, context, "VIEW")
-    return _result([_row(each, context) for each in found], _TERSE if is_terse else _VIEWS)
+    return Result.table(
+        [_row(each, context) for each in found], _TERSE if is_terse else _VIEWS, _COLUMN_TYPES
+    )
 
 
 @handles("SHOW OBJECTS", "SHOW TERSE OBJECTS")
@@ -194,25 +197,21 @@ def show_objects(words: Words, context: Context) -> Result:
         {**_row(each, context), "kind": "VIEW" if each.kind == "VIEW" else "TABLE"}
         for each in found
     ]
-    return _result(rows, _TERSE if is_terse else _OBJECTS)
+    return Result.table(rows, _TERSE if is_terse else _OBJECTS, _COLUMN_TYPES)
 
 
 def _shown(words: Words, context: Context, *kinds: str) -> list[Relation]:
     words.take("HISTORY")
-    pattern = like(words.string()) if words.take("LIKE") else None
+    pattern = like_clause(words)
     scope = scope_of(words, context)
-    start = words.string() if words.take("STARTS", "WITH") else ""
-    limit, after = limit_clause(words)
+    selection = Selection.read(words, pattern)
     words.end()
-    return [
+    found = [
         each
         for each in context.tables.relations(context.session)
-        if each.kind in kinds
-        and each.name[: len(scope)] == scope
-        and (pattern is None or pattern.fullmatch(each.name[2]))
-        and each.name[2].startswith(start)
-        and (after is None or each.name[2] > after)
-    ][:limit]
+        if each.kind in kinds and each.name[: len(scope)] == scope
+    ]
+    return selection.of(found, lambda each: each.name[2])
 
 
 def _row(relation: Relation, context: Context) -> dict[str, Any]:
@@ -271,7 +270,7 @@ def _own_keys(words: Words, context: Context, kind: str) -> Result:
         if key.kind == kind
         for place, column in enumerate(key.columns, 1)
     ]
-    return _result(rows, _OWN_KEYS)
+    return Result.table(rows, _OWN_KEYS, _COLUMN_TYPES)
 
 
 @handles("SHOW IMPORTED KEYS", "SHOW EXPORTED KEYS")
@@ -280,7 +279,7 @@ def show_foreign_keys(words: Words, context: Context) -> Result:
     is_exported = "EXPORTED" in words.text[: words.here.start].upper()
     everything = list(_keys(None, context))
     wanted = {name for name, _ in everything}
-    if words.ended is False:
+    if not words.ended:
         wanted = set(_scoped(words, context))
     primary = {name: key for name, key in everything if key.kind == "PRIMARY"}
     rows = []
@@ -308,7 +307,7 @@ def show_foreign_keys(words: Words, context: Context) -> Result:
                     "rely": "false",
                 }
             )
-    return _result(rows, _FOREIGN_KEYS)
+    return Result.table(rows, _FOREIGN_KEYS, _COLUMN_TYPES)
 
 
 def _keys(words: Words | None, context: Context) -> Iterator[tuple[ObjectName, Key]]:
@@ -339,8 +338,3 @@ def _scoped(words: Words, context: Context) -> list[ObjectName]:
 def _key_name(table: ObjectName, key: Key) -> str:
     """Return a key's name; one that was given none has one of the account's own."""
     return key.name or f"SYS_CONSTRAINT_{table[2]}_{'_'.join(key.columns)}"
-
-
-def _result(rows: list[dict[str, Any]], names: list[str]) -> Result:
-    shown = tuple(Column(name, _COLUMN_TYPES.get(name, "text")) for name in names)
-    return Result(shown, [[row.get(name) for name in names] for row in rows])

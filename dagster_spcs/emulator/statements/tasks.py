@@ -9,12 +9,17 @@ from dagster_spcs.emulator.sql.answers import (
     ColumnType,
     Result,
     compilation_error,
-    does_not_exist,
     not_emulated,
 )
 from dagster_spcs.emulator.sql.words import Kind, Words
-from dagster_spcs.emulator.statements.jobs import limit_clause
-from dagster_spcs.emulator.statements.patterns import like
+from dagster_spcs.emulator.statements.objects import (
+    Selection,
+    drop_object,
+    like_clause,
+    limit_clause,
+    require_schema,
+    starts_with_clause,
+)
 from dagster_spcs.emulator.statements.places import scope_of
 from dagster_spcs.emulator.statements.registry import ACCOUNT_TABLES, Context, handles
 
@@ -55,8 +60,7 @@ def create_task(words: Words, context: Context) -> Result:
     replaces = words.began("CREATE", "OR")
     may_exist = words.take("IF", "NOT", "EXISTS")
     name = context.session.resolve(words.object_name(), "CREATE TASK")
-    if not context.tables.schema_exists(name[0], name[1]):
-        raise does_not_exist("Schema", f"{name[0]}.{name[1]}")
+    require_schema(name, context)
     task = Task(name, "", context.account.now(), context.session.role)
     while not words.take("AS"):
         _read_option(words, task)
@@ -149,34 +153,20 @@ def execute_task(words: Words, context: Context) -> Result:
 @handles("DROP TASK")
 def drop_task(words: Words, context: Context) -> Result:
     """``DROP TASK [IF EXISTS] <name>``: a run at work goes on."""
-    may_be_absent = words.take("IF", "EXISTS")
-    name = context.session.resolve(words.object_name(), "DROP")
-    words.end()
-    if not context.account.tasks.drop(*name):
-        if not may_be_absent:
-            raise does_not_exist("Task", ".".join(name))
-        return Result.status(f"Drop statement executed successfully ({name[2]} already dropped).")
-    return Result.status(f"{name[2]} successfully dropped.")
+    return drop_object(words, context, "Task", lambda name: context.account.tasks.drop(*name))
 
 
 @handles("SHOW TASKS")
 def show_tasks(words: Words, context: Context) -> Result:
     """``SHOW TASKS [LIKE …] [IN …] [STARTS WITH …] [ROOT ONLY] [LIMIT …]``."""
-    pattern = like(words.string()) if words.take("LIKE") else None
+    pattern = like_clause(words)
     scope = scope_of(words, context)
-    start = words.string() if words.take("STARTS", "WITH") else ""
+    start = starts_with_clause(words)
     words.take("ROOT", "ONLY")
-    limit, after = limit_clause(words)
+    selection = Selection(pattern, start, *limit_clause(words))
     words.end()
-    found = [
-        task
-        for task in context.account.tasks.all()
-        if task.name[: len(scope)] == scope
-        and (pattern is None or pattern.fullmatch(task.name[2]))
-        and task.name[2].startswith(start)
-        and (after is None or task.name[2] > after)
-    ]
-    return _shown(found[:limit])
+    found = [task for task in context.account.tasks.all() if task.name[: len(scope)] == scope]
+    return _shown(selection.of(found, lambda task: task.name[2]))
 
 
 @handles("DESCRIBE TASK", "DESC TASK")
@@ -188,9 +178,7 @@ def describe_task(words: Words, context: Context) -> Result:
 
 
 def _shown(tasks: list[Task]) -> Result:
-    columns = tuple(Column(name, _TYPES.get(name, "text")) for name in _COLUMNS)
-    rows = [properties(task) for task in tasks]
-    return Result(columns, [[row.get(name) for name in _COLUMNS] for row in rows])
+    return Result.table(map(properties, tasks), _COLUMNS, _TYPES)
 
 
 async def task_history(words: Words, context: Context) -> Result:

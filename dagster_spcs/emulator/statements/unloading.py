@@ -18,11 +18,11 @@ from dagster_spcs.emulator.sql.answers import (
     compilation_error,
     not_emulated,
 )
-from dagster_spcs.emulator.sql.file_formats import FileFormat, quoted_text
+from dagster_spcs.emulator.sql.file_formats import FileFormat
 from dagster_spcs.emulator.sql.given_rows import GivenRows
+from dagster_spcs.emulator.sql.quoting import duckdb_literal, quoted
 from dagster_spcs.emulator.sql.stage_files import Stage
 from dagster_spcs.emulator.sql.words import Kind, Words
-from dagster_spcs.emulator.statements.places import quoted
 from dagster_spcs.emulator.statements.registry import Context
 from dagster_spcs.emulator.statements.rewriting import rewrite
 from dagster_spcs.emulator.statements.staged_queries import format_clause
@@ -75,7 +75,7 @@ def _read(words: Words, context: Context) -> tuple[_Unload, int]:
     if words.take("("):
         query = words.until_closed()
     else:
-        query = f"SELECT * FROM {quoted(words.object_name())}"
+        query = f"SELECT * FROM {quoted(*words.object_name())}"
     asked = _Unload(location, query)
     while words.here.kind is not Kind.END:
         match words.word():
@@ -139,7 +139,7 @@ def _write(table: pa.Table, place: Path, options: str) -> None:
     with tempfile.TemporaryDirectory(dir=place.parent) as folder, closing(duckdb.connect()) as duck:
         part = Path(folder) / "part"
         duck.register("unloaded", table)
-        duck.execute(f"COPY unloaded TO {quoted_text(part)} ({options})")
+        duck.execute(f"COPY unloaded TO {duckdb_literal(part)} ({options})")
         shutil.move(part, place)
 
 

@@ -1,8 +1,8 @@
 """USE, where fakesnow's grammar falls short of Snowflake's."""
 
 from dagster_spcs.emulator.sql.given_rows import Rewritten
+from dagster_spcs.emulator.sql.quoting import quoted
 from dagster_spcs.emulator.sql.words import Words
-from dagster_spcs.emulator.statements.places import quoted
 from dagster_spcs.emulator.statements.registry import Context, handles
 
 
@@ -13,4 +13,4 @@ def use(words: Words, context: Context) -> Rewritten | None:
         return None
     name = words.object_name()
     words.end()
-    return Rewritten(f"USE {'DATABASE' if len(name) == 1 else 'SCHEMA'} {quoted(name)}")
+    return Rewritten(f"USE {'DATABASE' if len(name) == 1 else 'SCHEMA'} {quoted(*name)}")

@@ -9,11 +9,11 @@ from dagster_spcs.emulator.sql.answers import (
     ColumnType,
     Result,
     already_exists,
-    compilation_error,
     does_not_exist,
+    nothing_to_show,
 )
 from dagster_spcs.emulator.sql.words import Words
-from dagster_spcs.emulator.statements.patterns import like
+from dagster_spcs.emulator.statements.objects import already_dropped, like_clause
 from dagster_spcs.emulator.statements.pools import read_options
 from dagster_spcs.emulator.statements.registry import Context, handles
 
@@ -79,11 +79,7 @@ def use_warehouse(words: Words, context: Context) -> Result:
     name = words.identifier()
     words.end()
     if name not in context.account.warehouses:
-        raise compilation_error(
-            "Object does not exist, or operation cannot be performed.",
-            number=2043,
-            sqlstate="02000",
-        )
+        raise nothing_to_show()
     context.session.warehouse = name
     return Result.status("Statement executed successfully.")
 
@@ -131,14 +127,14 @@ def drop_warehouse(words: Words, context: Context) -> Result:
     if not context.account.drop_warehouse(name):
         if not may_be_absent:
             raise does_not_exist("Warehouse", name)
-        return Result.status(f"Drop statement executed successfully ({name} already dropped).")
+        return already_dropped(name)
     return Result.status(f"{name} successfully dropped.")
 
 
 @handles("SHOW WAREHOUSES")
 def show_warehouses(words: Words, context: Context) -> Result:
     """``SHOW WAREHOUSES [LIKE …]``."""
-    pattern = like(words.string()) if words.take("LIKE") else None
+    pattern = like_clause(words)
     words.end()
     current = context.session.warehouse
     return Result(

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from dagster_spcs.emulator.account.account import Account
 from dagster_spcs.emulator.sql.answers import SqlError
 from dagster_spcs.emulator.sql.object_name import ObjectName
-from dagster_spcs.emulator.sql.spelling import literal
+from dagster_spcs.emulator.sql.quoting import literal, quoted
 from dagster_spcs.emulator.sql.words import Words
 from dagster_spcs.emulator.statements.patterns import like
 
@@ -152,11 +152,6 @@ async def is_there(found: Awaitable[Any]) -> bool:
             return False
         raise
     return True
-
-
-def quoted(*parts: str) -> str:
-    """Return a name as SQL."""
-    return ".".join('"' + part.replace('"', '""') + '"' for part in parts)
 
 
 def spelled(name: Any) -> str | None:

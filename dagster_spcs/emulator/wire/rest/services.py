@@ -3,9 +3,9 @@
 from typing import Any
 
 from dagster_spcs.emulator.sql.answers import not_emulated
-from dagster_spcs.emulator.sql.spelling import literal
+from dagster_spcs.emulator.sql.quoting import literal, quoted
 from dagster_spcs.emulator.sql.words import Words
-from dagster_spcs.emulator.wire.rest.calls import Call, Row, moment, quoted, route, spelled
+from dagster_spcs.emulator.wire.rest.calls import Call, Row, moment, route, spelled
 
 _SERVICES = "databases/{database}/schemas/{schema}/services"
 _NAMES = ("name", "database_name", "schema_name", "owner", "compute_pool", "query_warehouse")

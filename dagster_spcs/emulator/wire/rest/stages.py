@@ -1,6 +1,6 @@
 """Stages; their files are put and got with SQL."""
 
-from dagster_spcs.emulator.sql.spelling import literal
+from dagster_spcs.emulator.sql.quoting import literal
 from dagster_spcs.emulator.wire.rest.calls import Call, Row, flag, moment, route, spelled, text
 
 _STAGES = "databases/{database}/schemas/{schema}/stages"

@@ -2,14 +2,13 @@
 
 from typing import Any
 
-from dagster_spcs.emulator.sql.spelling import literal
+from dagster_spcs.emulator.sql.quoting import literal, quoted
 from dagster_spcs.emulator.sql.words import Words
 from dagster_spcs.emulator.wire.rest.calls import (
     Call,
     Row,
     moment,
     number,
-    quoted,
     route,
     spelled,
     text,

@@ -1,5 +1,6 @@
 """Warehouses."""
 
+from dagster_spcs.emulator.sql.quoting import quoted
 from dagster_spcs.emulator.sql.words import Words
 from dagster_spcs.emulator.wire.rest.calls import (
     Call,
@@ -8,7 +9,6 @@ from dagster_spcs.emulator.wire.rest.calls import (
     is_there,
     moment,
     number,
-    quoted,
     route,
     spelled,
     text,
